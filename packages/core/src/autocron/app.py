@@ -1,0 +1,295 @@
+"""`start()`, `stop()`, and which database a call goes to."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from autocron import events, tasks
+from autocron.client import Client
+from autocron.errors import AlreadyStarted, NotStarted
+from autocron.integration import Integration, ModuleIntegration
+from autocron.model import Job, JobStatus, NewJob
+from autocron.processes.log import start_logging
+from autocron.results import Result
+from autocron.settings import Durability, Handover
+
+
+class _Outbox:
+    """Keeps the calls that are made before `start()`; what starts first takes them over."""
+
+    def __init__(self) -> None:
+        self._calls: list[tuple[Sequence[NewJob], Future[None]]] = []
+        self._client: Client | None = None
+        self._warns_at_exit = False
+
+    def dispatch(self, jobs: Sequence[NewJob]) -> list[Result[Any]]:
+        """Keep jobs until there is a database for them."""
+        storing: Future[None] = Future()
+        storing.set_running_or_notify_cancel()
+        self._calls.append((jobs, storing))
+        if not self._warns_at_exit:
+            atexit.register(self._warn)
+            self._warns_at_exit = True
+        return [Result(job.id, self, storing) for job in jobs]
+
+    def hand_over(self, client: Client) -> None:
+        """Have all calls stored, and all handles ask the client from now on."""
+        jobs = [job for batch, _ in self._calls for job in batch]
+        if not jobs:
+            return
+        stored = client.dispatch(jobs)[0].storing  # if this fails, the calls are kept
+        self._client = client
+        calls, self._calls = self._calls, []
+        for _, storing in calls:
+            if stored is None:
+                storing.set_result(None)
+            else:
+                stored.add_done_callback(partial(_copy_outcome, storing))
+
+    def _warn(self) -> None:
+        names = sorted({job.task for jobs, _ in self._calls for job in jobs})
+        if names:
+            start_logging()
+            count = sum(len(jobs) for jobs, _ in self._calls)
+            events.emit("app.never_started", count=count, tasks=", ".join(names))
+
+    def job(self, job_id: str) -> Job | None:
+        """Return a job, once there is a database to look into."""
+        return None if self._client is None else self._client.job(job_id)
+
+    def when_ended(self, job_id: str, callback: Callable[[], None]) -> None:
+        """Call back when a job has ended; it has been handed over before this is called."""
+        if self._client is not None:
+            self._client.when_ended(job_id, callback)
+
+
+def _copy_outcome(target: Future[None], source: Future[None]) -> None:
+    error = source.exception()
+    if error is None:
+        target.set_result(None)
+    else:
+        target.set_exception(error)
+
+
+class _Process:
+    """What this process has started."""
+
+    def __init__(self) -> None:
+        self.outbox = _Outbox()
+        self.default: Client | None = None
+        self.given: dict[str, Any] = {}
+        self.finders: list[Callable[[], Client | None]] = []
+        self.worker: Client | None = None
+        self.guard = threading.RLock()
+
+
+_process = _Process()
+
+
+def start(
+    database: str | os.PathLike[str],
+    *,
+    workers: int | None = None,
+    durability: Durability | None = None,
+    autostart: bool | None = None,
+    enabled: bool | None = None,
+    handover: Handover | None = None,
+    ttl: float | None = None,
+    shutdown_timeout: float | None = None,
+    busy_timeout: float | None = None,
+    check_interval: float | None = None,
+    python: str | None = None,
+    **unknown: Any,
+) -> None:
+    """Connect to a database, and see to it that worker processes run. Returns at once.
+
+    To be called once, by each process of the application, where the application is made. The
+    worker processes import the module that calls it. They end when the last such process does.
+    In a worker process it only connects. Called again with the same settings it does nothing.
+
+    Args:
+        database: the SQLite file; made when missing. A relative path starts at the current
+            directory.
+        workers: how many worker processes run jobs, 1 to 64; 1 if not given.
+        durability: what a stored job survives: `"full"` (the default) also power loss,
+            `"normal"` any crash of a process.
+        autostart: False only connects, and starts no processes.
+        enabled: False has delayed functions run in their caller, and starts nothing.
+        handover: `"wait"` has every call return when its job is stored, `"background"` leaves
+            that to a thread; `"auto"` (the default) waits unless called in an event loop.
+        ttl: for how many seconds outcomes are kept; 1800 if not given.
+        shutdown_timeout: for how many seconds running jobs may go on when the application has
+            ended, before they are given back; 8 if not given.
+        busy_timeout: for how many seconds to wait for another program's lock on the database;
+            30 if not given.
+        check_interval: after how many seconds without a wake-up an idle process looks for work
+            all the same; 30 if not given.
+        python: the interpreter for worker processes; the one that runs the application if not
+            given.
+        unknown: nothing else is allowed; an error names the nearest setting.
+
+    Raises:
+        SettingsError: names everything that is wrong with the settings.
+        StoreError: the database cannot be used; says why and what to do.
+        AlreadyStarted: it was started with something else before.
+
+    Example:
+        ```python
+        app = Flask(__name__)
+        autocron.start("project.db", workers=2)
+        ```
+    """
+    given = {name: value for name, value in locals().items() if value is not None}
+    given |= given.pop("unknown")
+    caller = sys._getframe(1).f_globals.get("__name__", "__main__")
+    integration = ModuleIntegration.of_process(caller, given)
+    with _process.guard:
+        if _process.default is not None and _process.worker is None:
+            _check_same(given)
+            _process.default.start()
+            return
+        connect(integration)
+        _process.given = given
+
+
+def _check_same(given: Mapping[str, Any]) -> None:
+    if {**_process.given, "database": None} == {**given, "database": None}:
+        running = _process.given.get("database")
+        if running is not None and Path(running).absolute() == Path(given["database"]).absolute():
+            return
+    raise AlreadyStarted(running=_in_words(_process.given), asked=_in_words(given))
+
+
+def _in_words(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={str(value)!r}" for name, value in settings.items()) or "an adapter"
+
+
+def stop() -> None:
+    """Disconnect. Workers end unless another process of the application has them.
+
+    Rarely needed: workers follow the application. Jobs that did not run stay in the database and
+    run after the next start. Stopping before a start, or twice, does no harm.
+
+    Example:
+        >>> stop()
+    """
+    with _process.guard:
+        client, _process.default, _process.given = _process.default, None, {}
+    if client is not None:
+        client.stop()
+
+
+def result(job_id: str) -> Result[Any]:
+    """Return the handle on a job from its id, in whatever process it was made.
+
+    Args:
+        job_id: what `Result.id` is.
+
+    Raises:
+        NotStarted: no database is known yet.
+
+    Example:
+        ```python
+        autocron.result(request.args["job"]).status
+        ```
+    """
+    return Result(job_id, current_client())
+
+
+def jobs(limit: int = 50, status: JobStatus | None = None) -> list[Job]:
+    """Return the latest jobs, newest first.
+
+    Args:
+        limit: how many at most.
+        status: only jobs of this status; all if not given.
+
+    Raises:
+        NotStarted: no database is known yet.
+
+    Example:
+        ```python
+        for job in autocron.jobs(limit=20):
+            print(job.task, job.status)
+        ```
+    """
+    return current_client().jobs(limit, status)
+
+
+# For adapters -------------------------------------------------------------------------------
+
+
+def connect(integration: Integration, *, prefix: str = "", autostart: bool = True) -> Client:
+    """Connect an application to its database, and start what it needs to run; return the client.
+
+    The first client of a process takes over the calls that were made before, and gets all calls
+    for which no finder knows another. In a worker the application gets the worker's own
+    client, if it asks for the same database.
+
+    Args:
+        integration: the application.
+        prefix: what the framework puts before the names of settings, for messages.
+        autostart: False in processes that do not serve.
+
+    Raises:
+        SettingsError: names everything that is wrong with the settings.
+        StoreError: the database cannot be used; says why and what to do.
+    """
+    with _process.guard:
+        in_worker = _process.worker is not None
+        given = integration.settings()
+        client = Client(
+            integration, given, prefix=prefix, autostart=autostart and not in_worker
+        )
+        if _process.worker is not None and client.is_for_same_database(_process.worker):
+            return _process.worker
+        client.start()
+        if _process.default is None:
+            _process.default = client
+            _process.outbox.hand_over(client)
+        return client
+
+
+def add_finder(finder: Callable[[], Client | None]) -> None:
+    """Have `finder()` asked which client a call belongs to, for processes with several."""
+    if finder not in _process.finders:
+        _process.finders.append(finder)
+
+
+def become_worker(client: Client) -> None:
+    """Make this process a worker: it starts no processes, and its calls go to `client`."""
+    _process.worker = _process.default = client
+
+
+def current_client() -> Client:
+    """Return the client that calls made here and now go to.
+
+    Raises:
+        NotStarted: there is none.
+    """
+    client = _find_client()
+    if client is None:
+        raise NotStarted()
+    return client
+
+
+def _find_client() -> Client | None:
+    for finder in _process.finders:
+        client = finder()
+        if client is not None:
+            return client
+    return _process.default
+
+
+def _dispatcher() -> tasks.Dispatcher:
+    return _find_client() or _process.outbox
+
+
+tasks.set_dispatcher(_dispatcher)

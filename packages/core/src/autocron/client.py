@@ -1,0 +1,226 @@
+"""One process's connection to one database: stores jobs, finds them, and keeps workers running."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from autocron.clock import Clock, system_clock
+from autocron.integration import Integration, find_function
+from autocron.listener import Listener
+from autocron.model import Job, JobStatus, NewJob
+from autocron.processes.folder import RuntimeFolder
+from autocron.processes.locks import CallersTurn
+from autocron.processes.log import start_logging
+from autocron.processes.membership import Membership
+from autocron.processes.spawn import AppCode, Orders
+from autocron.processes.supervisor import SOMETHING_DUE
+from autocron.processes.wakeup import Sender
+from autocron.results import Result
+from autocron.running.executor import execute
+from autocron.settings import LoadedSettings, Settings, load_settings
+from autocron.stores.protocol import Store
+from autocron.stores.sqlite import SqliteStore
+from autocron.writer import BackgroundWriter
+
+_MOST_WAKE_UPS = 64
+
+
+class Client:
+    """What a process that started autocron holds of one database.
+
+    Applications use `autocron.start()`, which makes one; adapters make one for each application.
+
+    Args:
+        integration: the application around it.
+        given: the settings that the application has configured.
+        prefix: what the framework puts before the names of settings, for messages.
+        autostart: overrides the setting: False in processes that must not start workers.
+        clock: gives the time.
+
+    Raises:
+        SettingsError: names everything that is wrong with the settings.
+        StoreError: the database cannot be used; says why and what to do.
+    """
+
+    def __init__(
+        self,
+        integration: Integration,
+        given: Mapping[str, Any],
+        *,
+        prefix: str = "",
+        autostart: bool = True,
+        clock: Clock = system_clock,
+    ) -> None:
+        self._integration = integration
+        self._clock = clock
+        settings = load_settings(given, prefix=prefix).settings
+        self._folder = RuntimeFolder.of(settings.database)
+        self.store: Store = _open_store(settings, self._folder)
+        """Where the jobs are."""
+        self.loaded: LoadedSettings = load_settings(given, self.store.settings(), prefix=prefix)
+        """The settings, and where each of them comes from."""
+        self._starts_processes = autostart and self.settings.autostart and self.settings.enabled
+        self._guard = threading.RLock()
+        self._membership: Membership | None = None
+        self._forget_process()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self.loaded.settings
+
+    def is_for_same_database(self, other: Client) -> bool:
+        """Whether both lead to the same file."""
+        return self._folder == other._folder
+
+    def _forget_process(self) -> None:
+        """Forget what a forked child must not use: it belongs to the parent."""
+        self._pid = os.getpid()
+        self._guard = threading.RLock()
+        self._writer: BackgroundWriter | None = None
+        self._listener: Listener | None = None
+        self._wake_worker = Sender(self._folder.workers_socket).send
+        self._wake_supervisor = Sender(self._folder.supervisor_socket).send
+        self._membership = None
+
+    # Starting and stopping ------------------------------------------------------------------
+
+    def start(self) -> None:
+        """See to it that there are workers; starting twice does no harm."""
+        start_logging()
+        self._check_process()
+        with self._guard:
+            if self._starts_processes and self._membership is None:
+                self._membership = Membership(self._folder, self._orders)
+                self._membership.join()
+
+    def stop(self) -> None:
+        """Let go of the database and of the workers, which end unless another process has them.
+
+        Jobs that were handed over in the background are stored before. Stopping twice does no harm.
+        """
+        self._check_process()
+        with self._guard:
+            self.flush()
+            if self._listener is not None:
+                self._listener.close()
+                self._listener = None
+            if self._membership is not None:
+                self._membership.leave()
+                self._membership = None
+        self.store.close()
+
+    def flush(self) -> None:
+        """Return when all jobs that were handed over in the background are stored."""
+        self._check_process()
+        if self._writer is not None:
+            self._writer.flush()
+
+    def _check_process(self) -> None:
+        """Find out whether this is a fork of the process that was started, and join as one more."""
+        if self._pid == os.getpid():
+            return
+        was_member = self._membership is not None
+        self._forget_process()
+        if was_member:
+            self.start()
+
+    def _orders(self) -> Orders:
+        kind = type(self._integration)
+        code = AppCode(
+            integration=f"{kind.__module__}:{kind.__qualname__}",
+            data=self._integration.describe(),
+            path=[os.path.abspath(entry) for entry in sys.path],
+            folder=os.getcwd(),
+        )
+        settings = {name: getattr(self.settings, name) for name in self.loaded.sources}
+        return Orders(settings=settings, code=code)
+
+    # Handing over ---------------------------------------------------------------------------
+
+    def dispatch(self, jobs: Sequence[NewJob]) -> list[Result[Any]]:
+        """Store the jobs, all or none, and return their handles; see the setting `handover`."""
+        self._check_process()
+        if not self.settings.enabled:
+            return [self._run_here(job) for job in jobs]
+        if self._waits_until_stored():
+            self._put_in(jobs)
+            return [Result(job.id, self) for job in jobs]
+        storing = self._background_writer().put(jobs)
+        return [Result(job.id, self, storing) for job in jobs]
+
+    def _waits_until_stored(self) -> bool:
+        if self.settings.handover == "auto":
+            return not _in_event_loop()
+        return self.settings.handover == "wait"
+
+    def _put_in(self, jobs: Sequence[NewJob]) -> None:
+        now = self._clock()
+        self.store.enqueue(jobs, now)
+        # Workers are woken before the disk has it all: a job may run a moment before it is safe
+        # from a loss of power, but the caller is not told that it is stored until it is.
+        self._wake(jobs)
+        if self.settings.durability == "full":
+            self.store.sync()
+
+    def _wake(self, jobs: Sequence[NewJob]) -> None:
+        later = [job.options.delay is not None or job.options.run_at is not None for job in jobs]
+        if any(later):
+            self._wake_supervisor(SOMETHING_DUE)
+        for _ in range(min(later.count(False), _MOST_WAKE_UPS)):
+            self._wake_worker()
+
+    def _background_writer(self) -> BackgroundWriter:
+        with self._guard:
+            if self._writer is None:
+                self._writer = BackgroundWriter(self._put_in)
+            return self._writer
+
+    def _run_here(self, job: NewJob) -> Result[Any]:
+        from autocron.inline import InlineJob
+
+        began = self._clock()
+        outcome = execute(find_function(job.task), job.arguments, job.task)
+        return Result(job.id, InlineJob(job, outcome, began, self._clock()))
+
+    # Finding jobs ---------------------------------------------------------------------------
+
+    def job(self, job_id: str) -> Job | None:
+        """Return a job as it stands now, or None if there is none (any more)."""
+        return self.store.get(job_id)
+
+    def jobs(self, limit: int, status: JobStatus | None) -> list[Job]:
+        """Return the latest jobs, newest first."""
+        return self.store.latest(limit, status)
+
+    def when_ended(self, job_id: str, callback: Callable[[], None]) -> None:
+        """Have `callback` called by a thread when the job has ended, or is gone; never waits."""
+        self._check_process()
+        with self._guard:
+            if self._listener is None:
+                self._listener = Listener(
+                    self.store, self._folder.listeners, self.settings.check_interval
+                )
+            self._listener.add(job_id, callback)
+
+
+def _open_store(settings: Settings, folder: RuntimeFolder) -> Store:
+    store = SqliteStore(
+        settings.database,
+        turn=CallersTurn(folder.callers_lock),
+        busy_timeout=settings.busy_timeout,
+        ttl=settings.ttl,
+    )
+    folder.create()
+    store.migrate()
+    return store
+
+
+def _in_event_loop() -> bool:
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and asyncio._get_running_loop() is not None
+

@@ -1,0 +1,12 @@
+"""Time as an argument: everything that needs the time is given it, so that tests can choose it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeAlias
+
+Clock: TypeAlias = Callable[[], float]
+"""Gives the time as seconds since 1970-01-01 UTC."""
+
+system_clock: Clock = time.time

@@ -1,0 +1,161 @@
+"""The tree of errors: one class per cause, each with a message that says what to do next."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class AutocronError(Exception):
+    """The root of all errors that autocron raises.
+
+    Example:
+        >>> try:
+        ...     raise NotStarted()
+        ... except AutocronError as error:
+        ...     print(error)
+        autocron is not started in this process: call autocron.start("project.db") first.
+    """
+
+    message: ClassVar[str] = "{reason}"
+
+    def __init__(self, **details: Any) -> None:
+        super().__init__(self.message.format(**details))
+        self.details = details
+
+
+# Using autocron -----------------------------------------------------------------------------
+
+
+class NotStarted(AutocronError):
+    """Something needs the database, and no `start()` has named one."""
+
+    message = 'autocron is not started in this process: call autocron.start("project.db") first.'
+
+
+class AlreadyStarted(AutocronError):
+    """`start()` was called a second time, with another database or other settings."""
+
+    message = (
+        "autocron is already started with {running}, so {asked} cannot be used: "
+        "call start() once with all its settings, or call autocron.stop() first."
+    )
+
+
+class SettingsError(AutocronError, ValueError):
+    """One or more settings are wrong; all of them are reported at once."""
+
+    message = "{reason}"
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__(reason="; ".join(problems))
+        self.problems = problems
+
+
+class InvalidOption(AutocronError, ValueError):
+    """An option of a decorator or of a call is not possible."""
+
+    message = "{option}={value!r}: {reason}"
+
+
+class InvalidSchedule(AutocronError, ValueError):
+    """A schedule's rule cannot be understood, or can never be due."""
+
+    message = "{field} {value!r}: {reason}"
+
+
+class InvalidTask(AutocronError, TypeError):
+    """A function cannot be made a task."""
+
+    message = "{function} cannot be a task: {reason}"
+
+
+class UnsupportedValue(AutocronError, TypeError):
+    """An argument or a result is of a type that cannot be stored."""
+
+    message = (
+        "{where} holds a {type}, which cannot be stored ({reason}): pass plain values "
+        "(JSON types, datetime, date, time, timedelta, Decimal, UUID, bytes, tuple, set, Path), "
+        "or something to look the object up by, such as its primary key."
+    )
+
+
+class UnreadableValue(AutocronError, ValueError):
+    """Stored arguments or a stored result cannot be read back."""
+
+    message = "stored value cannot be read ({reason}): it was written by something else."
+
+
+# Waiting for jobs ---------------------------------------------------------------------------
+
+
+class UnknownJob(AutocronError, LookupError):
+    """There is no such job; it may have been deleted after its time to live."""
+
+    message = (
+        "there is no job {id}: it never existed, or its outcome was deleted after its time to "
+        "live (set ttl= to keep outcomes for longer)."
+    )
+
+
+class JobFailed(AutocronError):
+    """The job that was waited for ended with an error."""
+
+    message = "job {id} ({task}) failed: {error}"
+
+
+class JobCancelled(AutocronError):
+    """The job that was waited for was cancelled."""
+
+    message = "job {id} ({task}) was cancelled."
+
+
+class WaitTimeout(AutocronError, TimeoutError):
+    """The job did not end in the time given to `wait()`."""
+
+    message = "job {id} did not end within {timeout:g} s: wait for longer, or ask again later."
+
+
+class TaskNotFound(AutocronError, LookupError):
+    """A stored job names a task that the worker's code does not have."""
+
+    message = (
+        "there is no task {task} in the code that the worker runs: was it renamed or removed, "
+        "or is its module not imported by the app? ({reason})"
+    )
+
+
+# The database -------------------------------------------------------------------------------
+
+
+class StoreError(AutocronError):
+    """The database cannot be used, or could not do what was asked."""
+
+    message = "{path}: {reason}"
+
+
+class DatabaseUnusable(StoreError):
+    """The path cannot hold a database: a directory, not writable, or not SQLite."""
+
+
+class NewerSchema(StoreError):
+    """The database was written by a newer version of autocron."""
+
+    message = (
+        "{path} has schema version {found}, and this autocron knows versions up to {known}: "
+        "install the autocron that wrote it (or a newer one), or use another database."
+    )
+
+
+class StoreBusy(StoreError):
+    """Another program kept the database locked for longer than `busy_timeout`."""
+
+    message = (
+        "{path} was locked by another program for more than {seconds:g} s: find out who holds it "
+        "(a long transaction, a backup, an open database browser), or raise busy_timeout."
+    )
+
+
+class UnsupportedPlatform(AutocronError):
+    """This system lacks something that autocron is built on."""
+
+    message = "autocron cannot run here: {reason}"

@@ -1,0 +1,168 @@
+"""The seam for framework packages: what autocron needs to know of the application around it.
+
+An adapter subclasses `Integration`, and fills its four slots: `settings`, `load`, `job_context` and
+`should_start`. Without a framework, `ModuleIntegration` does.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import runpy
+import sys
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from autocron import registry
+from autocron.errors import TaskNotFound
+from autocron.model import ClaimedJob
+
+WORKER_MAIN = "__mp_main__"
+"""What the application's main module is called in a worker, as in those of `multiprocessing`."""
+
+
+class Integration:
+    """How a framework's application is configured, loaded and entered.
+
+    The web process makes one and has it described; each worker makes its own from the description.
+
+    Example:
+        ```python
+        class MyIntegration(Integration):
+            def settings(self):
+                return {"database": "project.db", "workers": 2}
+
+            def load(self):
+                import_module("my_app")
+        ```
+    """
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return the settings from the framework's configuration, by the names in `Settings`."""
+        raise NotImplementedError
+
+    def load(self) -> None:
+        """Import the application, in a worker, so that all its tasks are registered."""
+        raise NotImplementedError
+
+    def job_context(self, job: ClaimedJob) -> AbstractContextManager[Any]:
+        """Return what is entered around every job; nothing by default."""
+        return nullcontext()
+
+    def should_start(self) -> bool:
+        """Whether this process serves, and should see to it that there are workers."""
+        return True
+
+    def describe(self) -> dict[str, Any]:
+        """Return, as plain JSON, what `from_description` needs to make this anew in a worker."""
+        return {}
+
+    @classmethod
+    def from_description(cls, description: dict[str, Any]) -> Integration:
+        """Return, in a worker, what `describe` has described in the web process."""
+        return cls(**description)
+
+
+class ModuleIntegration(Integration):
+    """An application that is a set of modules, one of which may be the main module.
+
+    Args:
+        modules: the modules that the workers import.
+        main: the main module as `describe_main` returns it, if they import that, too.
+        settings: what the application has configured.
+    """
+
+    def __init__(
+        self,
+        modules: list[str],
+        main: dict[str, str] | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._modules = modules
+        self._main = main
+        self._settings = settings or {}
+
+    @classmethod
+    def of_process(cls, caller: str, settings: Mapping[str, Any]) -> ModuleIntegration:
+        """Return the integration of an application whose module `caller` started autocron."""
+        modules = registry.task_modules() | {caller}
+        needs_main = bool(modules & set(registry.MAIN_NAMES))
+        main = describe_main() if needs_main else None
+        return cls(sorted(modules - set(registry.MAIN_NAMES)), main, settings)
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return what the application has configured."""
+        return self._settings
+
+    def load(self) -> None:
+        """Import the modules, the main module first."""
+        if self._main is not None:
+            load_main(self._main)
+        for module in self._modules:
+            importlib.import_module(module)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the names of the modules."""
+        return {"modules": self._modules, "main": self._main}
+
+
+def describe_main() -> dict[str, str] | None:
+    """Return where this process's main module is; None if it has none that could be imported."""
+    main = sys.modules["__main__"]
+    spec = getattr(main, "__spec__", None)
+    if spec is not None:
+        return {"module": spec.name}
+    file = getattr(main, "__file__", None)
+    return {"file": str(Path(file).absolute())} if file else None
+
+
+def load_main(main: dict[str, str]) -> None:
+    """Run the application's main module in a worker, as a module that is not the main one.
+
+    As with `multiprocessing`, what stands under `if __name__ == "__main__":` is not run.
+    """
+    module = ModuleType(WORKER_MAIN)
+    sys.modules["__main__"] = sys.modules[WORKER_MAIN] = module
+    if "module" in main:
+        # The spec tells the tasks their module's real name already while it runs.
+        module.__spec__ = importlib.util.find_spec(main["module"])
+        content = runpy.run_module(main["module"], run_name=WORKER_MAIN, alter_sys=False)
+    else:
+        module.__file__ = main["file"]
+        content = runpy.run_path(main["file"], run_name=WORKER_MAIN)
+    module.__dict__.update(content)
+
+
+def find_function(name: str) -> Any:
+    """Return the function of a task, importing its module if that has not been done.
+
+    Raises:
+        TaskNotFound: there is no such task; has the reason.
+    """
+    task = registry.find_task(name)
+    if task is None:
+        reason = _import_module_of(name)
+        task = registry.find_task(name)
+        if task is None:
+            raise TaskNotFound(task=name, reason=reason)
+    return task.function
+
+
+def _import_module_of(name: str) -> str:
+    """Import the module that should define a task; return what to say if it does not."""
+    module = name.rpartition(".")[0]
+    while module:
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name is None or not module.startswith(error.name):
+                return f"importing {module}: {error}"
+            module = module.rpartition(".")[0]
+        except Exception as error:  # the boundary around the application's code
+            return f"importing {module}: {type(error).__name__}: {error}"
+        else:
+            return f"{module} has no such task"
+    return "there is no such module"

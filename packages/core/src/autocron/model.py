@@ -1,0 +1,189 @@
+"""The values that the rooms of the house hand to each other. No behaviour beyond their own shape."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+DEFAULT_QUEUE = "default"
+DEFAULT_TTL = 1800.0
+
+
+class JobStatus(str, Enum):
+    """Where a job stands: `WAITING`, `RUNNING`, `DONE`, `ERROR` or `CANCELLED`.
+
+    Members are strings, so that they compare with and print as their names.
+
+    Example:
+        >>> JobStatus.DONE == "DONE", str(JobStatus.DONE), JobStatus.DONE.is_final
+        (True, 'DONE', True)
+    """
+
+    WAITING = "WAITING"
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+    ERROR = "ERROR"
+    CANCELLED = "CANCELLED"
+
+    def __str__(self) -> str:
+        return self.value
+
+    @property
+    def is_final(self) -> bool:
+        """Whether a job with this status has ended for good."""
+        return self not in (JobStatus.WAITING, JobStatus.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a job is to be run; what decorators and `Task.options()` set."""
+
+    delay: float | None = None
+    """Seconds between the call and the first attempt."""
+    run_at: float | None = None
+    """The time of the first attempt, in seconds since 1970 UTC."""
+    retries: int = 0
+    """How many more attempts a failed job gets."""
+    ttl: float | None = None
+    """Seconds for which the outcome is kept; None for the setting `ttl`."""
+    queue: str = DEFAULT_QUEUE
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job that is to be stored. `run_at` is None for one that need not wait."""
+
+    id: str
+    task: str
+    arguments: str
+    options: Options = Options()
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedJob:
+    """A job as its worker gets it."""
+
+    id: str
+    task: str
+    arguments: str
+    attempt: int
+    retries: int
+    scheduled_for: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One call of a task, as it is stored. Times are seconds since 1970 UTC.
+
+    `result` is the stored text of what the task returned; `Result.result` gives the value itself.
+    """
+
+    id: str
+    task: str
+    arguments: str
+    queue: str
+    priority: int
+    status: JobStatus
+    attempt: int
+    retries: int
+    enqueued_at: float
+    run_at: float | None
+    started_at: float | None
+    finished_at: float | None
+    worker: int | None
+    result: str | None
+    error: str | None
+    traceback: str | None
+    schedule: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """The task returned; `result` is the stored text of its value."""
+
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The task did not return, or what it returned cannot be stored."""
+
+    error: str
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying:
+    """The attempt failed, and another is to be made at `run_at`."""
+
+    failure: Failed
+    run_at: float
+
+
+Outcome: TypeAlias = Succeeded | Failed | Retrying
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of `Store.settle`: was it still ours to end, who waits for it, what is next."""
+
+    accepted: bool
+    awaited: bool
+    next: ClaimedJob | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reclaimed:
+    """What became of a dead worker's job: it waits again, or it has crashed too often."""
+
+    id: str
+    task: str
+    status: JobStatus
+    awaited: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A recurrence rule as data: `rule` is the text that `scheduling.parse_rule` reads."""
+
+    name: str
+    task: str
+    rule: str
+    options: Options = Options()
+    start_now: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DueSchedule:
+    """A registered schedule and the time at which it is due next."""
+
+    schedule: Schedule
+    due: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """A worker that was started: its number, process id and the time of its start."""
+
+    number: int
+    pid: int
+    started_at: float
+
+
+def new_job_id() -> str:
+    """Return a UUID of version 7 (RFC 9562): unique, and growing with time, which keeps indexes small.
+
+    Example:
+        >>> first, second = new_job_id(), new_job_id()
+        >>> len(first), first[14], first != second
+        (36, '7', True)
+    """
+    noise = int.from_bytes(os.urandom(10), "big")
+    milliseconds = time.time_ns() // 1_000_000
+    value = milliseconds << 80 | 0x7 << 76 | (noise >> 68) << 64 | 0x2 << 62 | noise & (1 << 62) - 1
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -1,0 +1,97 @@
+"""From what a decorator or a call is given to the options of a job, checked where it is given."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from autocron.errors import InvalidOption
+from autocron.model import Options
+
+LONGEST_DELAY = 100 * 366 * 24 * 3600.0
+MAX_RETRIES = 1_000_000
+MAX_PRIORITY = 1_000_000
+MAX_QUEUE_LENGTH = 100
+
+_SECONDS = {"weeks": 604800.0, "days": 86400.0, "hours": 3600.0, "minutes": 60.0, "seconds": 1.0}
+
+
+def make_options(base: Options, given: dict[str, Any]) -> Options:
+    """Return `base` with what was given changed; None stands for not given.
+
+    Raises:
+        InvalidOption: names the option, its value and what is allowed.
+
+    Example:
+        >>> make_options(Options(retries=3), {"minutes": 1, "seconds": 30, "retries": None})
+        Options(delay=90.0, run_at=None, retries=3, ttl=None, queue='default', priority=0)
+    """
+    options = {name: value for name, value in given.items() if value is not None}
+    changes: dict[str, Any] = {}
+    delay = {name: options.pop(name) for name in _SECONDS if name in options}
+    schedule = options.pop("schedule", None)
+    if delay and schedule is not None:
+        reason = "a call has either a schedule or a delay"
+        raise InvalidOption(option="schedule", value=schedule, reason=reason)
+    if delay:
+        changes |= {"delay": _total_seconds(delay), "run_at": None}
+    if schedule is not None:
+        changes |= {"delay": None, "run_at": _timestamp(schedule)}
+    for name, value in options.items():
+        changes[name] = _CHECKS[name](name, value)
+    return replace(base, **changes)
+
+
+def _total_seconds(parts: dict[str, Any]) -> float:
+    return sum(_seconds(name, value, _SECONDS[name]) for name, value in parts.items())
+
+
+def _seconds(name: str, value: Any, unit: float = 1.0) -> float:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 <= value * unit <= LONGEST_DELAY:
+        reason = f"must be a number from 0 to {LONGEST_DELAY / unit:.0f} (100 years)"
+        raise InvalidOption(option=name, value=value, reason=reason)
+    return float(value * unit)
+
+
+def _timestamp(moment: Any) -> float:
+    # A naive datetime is local time, by the rule of datetime.timestamp().
+    if not isinstance(moment, datetime):
+        reason = "must be a datetime"
+        raise InvalidOption(option="schedule", value=moment, reason=reason)
+    try:
+        timestamp = moment.timestamp()
+    except (OverflowError, ValueError, OSError):
+        timestamp = math.inf
+    now = datetime.now().timestamp()
+    if not timestamp - now <= LONGEST_DELAY:
+        reason = "must not be more than 100 years from now"
+        raise InvalidOption(option="schedule", value=moment, reason=reason)
+    return timestamp
+
+
+def _retries(name: str, value: Any) -> int:
+    return _whole_number(name, value, 0, MAX_RETRIES)
+
+
+def _priority(name: str, value: Any) -> int:
+    return _whole_number(name, value, -MAX_PRIORITY, MAX_PRIORITY)
+
+
+def _whole_number(name: str, value: Any, low: int, high: int) -> int:
+    if type(value) is not int or not low <= value <= high:
+        reason = f"must be a whole number from {low} to {high}"
+        raise InvalidOption(option=name, value=value, reason=reason)
+    return value
+
+
+def _queue(name: str, value: Any) -> str:
+    if type(value) is not str or not 0 < len(value) <= MAX_QUEUE_LENGTH or not value.isprintable():
+        reason = f"must be a name of 1 to {MAX_QUEUE_LENGTH} printable characters"
+        raise InvalidOption(option=name, value=value, reason=reason)
+    return value
+
+
+_CHECKS = {"retries": _retries, "priority": _priority, "queue": _queue, "ttl": _seconds}

@@ -1,0 +1,1 @@
+"""Who is alive, who wakes whom: processes, locks and sockets. All differences of platforms live here."""

@@ -1,0 +1,90 @@
+"""The folder of run-time files beside the database, which only its owner may enter."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from autocron.errors import StoreError
+
+
+@dataclass(frozen=True)
+class RuntimeFolder:
+    """The names of the run-time files of one database.
+
+    Lock files are never deleted: a process that waits for the lock on a deleted file and one that
+    locks its successor would both have it.
+    """
+
+    path: Path
+
+    @classmethod
+    def of(cls, database: Path) -> RuntimeFolder:
+        """Return the folder of a database; links are followed, so that a file has one folder."""
+        return cls(Path(f"{database.resolve()}.autocron"))
+
+    def create(self) -> None:
+        """Make the folder, and see to it that it is its owner's alone.
+
+        Raises:
+            StoreError: it belongs to somebody else, or is no folder.
+        """
+        for path in (self.path, self.listeners):
+            _make_private(path)
+
+    @property
+    def apps_lock(self) -> Path:
+        """Held shared by every process that started autocron."""
+        return self.path / "apps.lock"
+
+    @property
+    def supervisor_lock(self) -> Path:
+        """Held by the one supervisor."""
+        return self.path / "supervisor.lock"
+
+    def worker_lock(self, number: int) -> Path:
+        """Held by the worker of that number."""
+        return self.path / f"worker-{number}.lock"
+
+    @property
+    def callers_lock(self) -> Path:
+        """Held while a caller stores jobs."""
+        return self.path / "callers.lock"
+
+    @property
+    def writers_lock(self) -> Path:
+        """Held while a worker or the supervisor writes."""
+        return self.path / "writers.lock"
+
+    @property
+    def supervisor_socket(self) -> Path:
+        """Where the supervisor gets its messages."""
+        return self.path / "supervisor.sock"
+
+    @property
+    def workers_socket(self) -> Path:
+        """Where idle workers are woken."""
+        return self.path / "workers.sock"
+
+    @property
+    def listeners(self) -> Path:
+        """Holds a socket for each process that waits for the end of a job."""
+        return self.path / "listeners"
+
+
+def _make_private(path: Path) -> None:
+    try:
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        reason = f"cannot be made ({error.strerror}): the database needs a folder that you may write to"
+        raise StoreError(path=path, reason=reason) from error
+    status = path.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid not in (os.geteuid(), 0):
+        reason = "is not a folder of yours: remove it, or run under the user who owns the database"
+        raise StoreError(path=path, reason=reason)
+    if stat.S_IMODE(status.st_mode) != 0o700:
+        os.chmod(path, 0o700)  # whatever the umask

@@ -1,0 +1,242 @@
+"""Locks that the kernel holds for a process: gone when it is, however it ended. See flock(2).
+
+A lock belongs to an open file, not to a process: a forked child shares it. So each lock is opened
+anew by whoever takes it, what a child inherited is closed there, and a lock is handed to a spawned process
+by letting it inherit the open file.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+_open_locks: dict[int, tuple[int, int]] = {}
+_fork_hook_set = False
+
+
+def _open(path: Path) -> int:
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(path, flags, 0o600)
+    if os.fstat(descriptor).st_mode & 0o777 != 0o600:
+        os.fchmod(descriptor, 0o600)  # whatever the umask
+    _remember(descriptor)
+    return descriptor
+
+
+def adopt(descriptor: int) -> None:
+    """Keep a lock that this process was given at its start, and do not pass it on."""
+    os.set_inheritable(descriptor, False)
+    _remember(descriptor)
+
+
+def _remember(descriptor: int) -> None:
+    global _fork_hook_set
+    if not _fork_hook_set:
+        os.register_at_fork(after_in_child=close_inherited)
+        _fork_hook_set = True
+    status = os.fstat(descriptor)
+    _open_locks[descriptor] = (status.st_dev, status.st_ino)
+
+
+def _close(descriptor: int) -> None:
+    del _open_locks[descriptor]
+    os.close(descriptor)
+
+
+def close_inherited() -> None:
+    """Close, in a forked child, the locks of its parent; they stay the parent's."""
+    for descriptor, identity in list(_open_locks.items()):
+        try:
+            status = os.fstat(descriptor)
+        except OSError:
+            continue  # somebody has closed all files of the child
+        if (status.st_dev, status.st_ino) == identity:
+            os.close(descriptor)
+    _open_locks.clear()
+
+
+class Lock:
+    """A lock on a file. Taking it opens the file, releasing it closes it.
+
+    Example:
+        ```python
+        lock = Lock(folder.supervisor_lock)
+        if lock.acquire(wait=False):
+            ...
+            lock.release()
+        ```
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    @property
+    def descriptor(self) -> int:
+        """The open file that holds the lock, for handing it to a spawned process."""
+        if self._descriptor is None:
+            raise ValueError(f"{self._path} is not locked")
+        return self._descriptor
+
+    def acquire(self, *, wait: bool, shared: bool = False) -> bool:
+        """Take the lock; return whether it was taken, which is always so with `wait`."""
+        mode = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
+        while True:
+            descriptor = _open(self._path)
+            try:
+                fcntl.flock(descriptor, mode)
+            except BaseException as error:
+                _close(descriptor)
+                if isinstance(error, BlockingIOError):
+                    return False
+                raise
+            if _is_still(self._path, descriptor):
+                self._descriptor = descriptor
+                return True
+            _close(descriptor)  # the file was deleted while we waited for it
+
+    def release(self) -> None:
+        """Release the lock; to release one that is not held does no harm."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor in _open_locks:
+            _close(descriptor)
+
+
+def _is_still(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def is_held(path: Path) -> bool:
+    """Whether some process holds the lock."""
+    lock = Lock(path)
+    if not path.exists() or lock.acquire(wait=False):
+        lock.release()
+        return False
+    return True
+
+
+def when_free(path: Path, callback: Callable[[], None], *, name: str) -> None:
+    """Call `callback` in a thread of that name as soon as nobody holds the lock."""
+
+    def wait() -> None:
+        lock = Lock(path)
+        lock.acquire(wait=True)
+        lock.release()
+        callback()
+
+    threading.Thread(target=wait, name=name, daemon=True).start()
+
+
+# Taking turns at the database -----------------------------------------------------------------
+#
+# SQLite lets one process write at a time, and has no queue for the others: who asks just after a
+# commit wins. So that a caller never starves beside busy workers, callers hold a lock of their own
+# while they write; workers look at it first and let callers go ahead. A caller that is alone
+# pays two system calls for that.
+#
+# These locks are for fairness only, SQLite's own keep the data whole. That is why nobody waits for
+# them without a limit: a process that is stopped while it holds one must not stop the others.
+
+_PATIENCE = 0.05
+_FIRST_PAUSE = 50e-6
+
+
+class _SharedFile:
+    """A lock file that is kept open, by one process and across its threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor = -1
+        self._pid = -1
+
+    @property
+    def descriptor(self) -> int:
+        if self._pid != os.getpid():
+            self._descriptor, self._pid = _open(self._path), os.getpid()
+        return self._descriptor
+
+    def lock(self, mode: int) -> bool:
+        """Take the lock if that is possible within a short time; return whether it was."""
+        pause, deadline = _FIRST_PAUSE, None
+        while True:
+            try:
+                fcntl.flock(self.descriptor, mode | fcntl.LOCK_NB)
+                return True
+            except BlockingIOError:
+                deadline = deadline or time.monotonic() + _PATIENCE
+                if time.monotonic() > deadline:
+                    return False
+            time.sleep(pause)
+            pause = min(pause * 1.5, 1e-3)
+
+    def unlock(self) -> None:
+        fcntl.flock(self.descriptor, fcntl.LOCK_UN)
+
+
+class _Turn(ABC):
+    """What both kinds of turn have in common: threads of one process come one by one."""
+
+    def __init__(self) -> None:
+        self._threads = threading.Lock()
+        self._pid = os.getpid()
+
+    def __enter__(self) -> None:
+        if self._pid != os.getpid():  # a thread of the parent may have held it at the fork
+            self._threads, self._pid = threading.Lock(), os.getpid()
+        self._threads.acquire()
+        self._begin()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._end()
+        self._threads.release()
+
+    @abstractmethod
+    def _begin(self) -> None: ...
+
+    @abstractmethod
+    def _end(self) -> None: ...
+
+
+class CallersTurn(_Turn):
+    """A caller's turn to write: those who come later wait, and workers let it go first."""
+
+    def __init__(self, callers_lock: Path) -> None:
+        super().__init__()
+        self._callers = _SharedFile(callers_lock)
+
+    def _begin(self) -> None:
+        self._callers.lock(fcntl.LOCK_EX)
+
+    def _end(self) -> None:
+        self._callers.unlock()
+
+
+class WorkersTurn(_Turn):
+    """A worker's turn to write: one of them at a time, and only while no caller writes."""
+
+    def __init__(self, callers_lock: Path, writers_lock: Path) -> None:
+        super().__init__()
+        self._callers = _SharedFile(callers_lock)
+        self._writers = _SharedFile(writers_lock)
+
+    def _begin(self) -> None:
+        self._writers.lock(fcntl.LOCK_EX)
+        if self._callers.lock(fcntl.LOCK_SH):
+            self._callers.unlock()
+
+    def _end(self) -> None:
+        self._writers.unlock()

@@ -1,0 +1,96 @@
+"""All wording of log lines: what each event looks like under the logger `autocron`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from autocron import events
+
+LOGGER = logging.getLogger("autocron")
+
+LINES: dict[str, tuple[int, str]] = {
+    "app.never_started": (
+        logging.WARNING,
+        "this process ends without having called autocron.start(): %(count)d calls were not "
+        "stored and will not run (%(tasks)s)",
+    ),
+    "app.not_flushed": (
+        logging.ERROR,
+        "this process ends before %(count)d calls could be stored: they will not run",
+    ),
+    "app.store_failed": (
+        logging.ERROR,
+        "%(count)d calls could not be stored and will not run (%(tasks)s): %(error)s",
+    ),
+    "app.listener_failed": (logging.ERROR, "waiting for jobs: %(error)s; trying again"),
+    "app.supervisor_started": (logging.DEBUG, "supervisor started (pid %(pid)d)"),
+    "app.supervisor_failed": (
+        logging.ERROR,
+        "the supervisor could not be started: %(error)s; trying again in %(pause).0f s",
+    ),
+    "supervisor.started": (logging.INFO, "supervisor runs (pid %(pid)d) for %(database)s"),
+    "supervisor.draining": (logging.INFO, "supervisor: %(reason)s, so workers finish and end"),
+    "supervisor.resumed": (logging.INFO, "supervisor: the app is back, so workers go on"),
+    "supervisor.ended": (logging.INFO, "supervisor ended (pid %(pid)d)"),
+    "supervisor.store_failed": (
+        logging.ERROR,
+        "supervisor: %(error)s; trying again in %(pause).0f s",
+    ),
+    "worker.started": (logging.INFO, "worker %(number)d started (pid %(pid)d)"),
+    "worker.ready": (logging.INFO, "worker %(number)d is ready (pid %(pid)d)"),
+    "worker.ended": (logging.INFO, "worker %(number)d ended (pid %(pid)d)"),
+    "worker.crashed": (
+        logging.ERROR,
+        "worker %(number)d (pid %(pid)d) %(reason)s; a new one starts in %(pause).1f s",
+    ),
+    "worker.killed": (
+        logging.WARNING,
+        "worker %(number)d (pid %(pid)d) did not end in time and was killed; its job was given back",
+    ),
+    "worker.load_failed": (
+        logging.ERROR,
+        "worker %(number)d cannot import the app; jobs wait until it can:\n%(traceback)s",
+    ),
+    "worker.outdated": (logging.INFO, "worker %(number)d ends, since %(file)s has changed"),
+    "worker.store_failed": (
+        logging.ERROR,
+        "worker %(number)d: %(error)s; trying again in %(pause).0f s",
+    ),
+    "job.started": (logging.DEBUG, "job %(id)s (%(task)s) started, attempt %(attempt)d"),
+    "job.done": (logging.DEBUG, "job %(id)s (%(task)s) done in %(seconds).3f s"),
+    "job.failed": (logging.ERROR, "job %(id)s (%(task)s) failed: %(error)s\n%(traceback)s"),
+    "job.retrying": (
+        logging.WARNING,
+        "job %(id)s (%(task)s) failed: %(error)s; attempt %(next)d in %(pause).0f s",
+    ),
+    "job.lost": (
+        logging.WARNING,
+        "job %(id)s (%(task)s) was taken from this worker, so its outcome is dropped",
+    ),
+    "job.released": (logging.INFO, "job %(id)s (%(task)s) was given back: time to end"),
+    "job.reclaimed": (
+        logging.WARNING,
+        "job %(id)s (%(task)s) was put back, since its worker %(reason)s",
+    ),
+    "job.crashed_too_often": (
+        logging.ERROR,
+        "job %(id)s (%(task)s) ended with an error, since it has cost too many workers: it %(reason)s",
+    ),
+    "schedule.fired": (logging.DEBUG, "schedule %(name)s is due: job %(id)s"),
+    "schedule.failed": (logging.ERROR, "schedule %(name)s cannot be used: %(error)s"),
+}
+
+
+def write(name: str, details: Mapping[str, Any]) -> None:
+    """Write the log line of an event; `extra` holds its name and details for structured logs."""
+    level, words = LINES[name]
+    if LOGGER.isEnabledFor(level):
+        extra = {"autocron_event": name, "autocron": dict(details)}
+        LOGGER.log(level, words, dict(details), extra=extra)
+
+
+def start_logging() -> None:
+    """Have events logged in this process; twice does no harm. Configures no handler."""
+    events.subscribe(write)

@@ -1,0 +1,109 @@
+"""A web process among the others: it keeps the supervisor alive, together with them."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from autocron import events
+from autocron.processes.folder import RuntimeFolder
+from autocron.processes.locks import Lock
+from autocron.processes.spawn import Orders, spawn
+from autocron.processes.wakeup import Sender
+
+HELLO = b"hello "
+
+_SHORT_LIFE = 2.0
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 60.0
+
+
+class Membership:
+    """Holds this process's share of the apps lock, and starts a supervisor whenever there is none.
+
+    The process that has the supervisor lock hands it to the supervisor that it spawns. All others
+    wait for it in a thread; when a supervisor is gone, one of them gets the lock and starts the next.
+
+    Args:
+        folder: the run-time files.
+        orders: returns what a supervisor is to know, at the time it is started.
+    """
+
+    def __init__(self, folder: RuntimeFolder, orders: Callable[[], Orders]) -> None:
+        self._folder = folder
+        self._orders = orders
+        self._apps = Lock(folder.apps_lock)
+        self._supervisor = Lock(folder.supervisor_lock)
+        self._process: Any = None
+        self._spawned_at = -math.inf
+        self._left = threading.Event()
+
+    def join(self) -> None:
+        """Become one of the app's processes; never waits for another process."""
+        joined = self._apps.acquire(shared=True, wait=False)
+        if joined and self._supervisor.acquire(wait=False):
+            self._start_supervisor()
+        else:
+            self._greet()
+        threading.Thread(
+            target=self._keep_supervisor, args=(joined,), name="autocron-watch", daemon=True
+        ).start()
+
+    def leave(self) -> None:
+        """No longer be one of the app's processes; leaving twice does no harm."""
+        self._left.set()
+        self._apps.release()
+
+    def _greet(self) -> None:
+        """Tell the supervisor that there is a new process, with perhaps newer code."""
+        sender = Sender(self._folder.supervisor_socket)
+        sender.send(HELLO + self._orders().to_json())
+        sender.close()
+
+    def _keep_supervisor(self, joined: bool) -> None:
+        if not joined:  # a supervisor was just looking whether anybody is there
+            self._apps.acquire(shared=True, wait=True)
+            self._greet()
+        pause = 0.0
+        while not self._left.is_set():
+            self._reap()
+            lock = Lock(self._folder.supervisor_lock)
+            lock.acquire(wait=True)
+            self._supervisor = lock
+            # One that ends at once, again and again, is not worth a busy machine.
+            lived = time.monotonic() - self._spawned_at
+            pause = min(max(pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE) if lived < _SHORT_LIFE else 0.0
+            if self._left.wait(pause):
+                lock.release()
+            else:
+                self._start_supervisor(pause)
+
+    def _reap(self) -> None:
+        # As long as our own supervisor lives its lock is taken, so waiting for it is no detour,
+        # and leaves no zombie.
+        process, self._process = self._process, None
+        if process is not None:
+            process.wait()
+
+    def _start_supervisor(self, pause: float = _FIRST_PAUSE) -> None:
+        """Spawn the supervisor, which inherits the lock."""
+        lock = self._supervisor
+        self._spawned_at = time.monotonic()
+        try:
+            descriptors = {"lock": lock.descriptor}
+            orders = replace(self._orders(), descriptors=descriptors)
+            process = spawn("supervisor", orders, descriptors.values())
+        except OSError as error:
+            events.emit("app.supervisor_failed", error=error, pause=max(pause * 2, _FIRST_PAUSE))
+            return
+        finally:
+            lock.release()
+        assert process.stdin is not None
+        process.stdin.close()
+        self._process = process
+        events.emit("app.supervisor_started", pid=process.pid)
+

@@ -1,0 +1,205 @@
+"""The supervisor: keeps workers and schedules while there is an app. It imports no application code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType
+
+from autocron import events
+from autocron.clock import Clock, system_clock
+from autocron.errors import StoreError
+from autocron.processes import crew as crews
+from autocron.processes.crew import Crew
+from autocron.processes.folder import RuntimeFolder
+from autocron.processes.locks import Lock, WorkersTurn, adopt, when_free
+from autocron.processes.log import start_logging
+from autocron.processes.membership import HELLO
+from autocron.processes.spawn import Orders, receive_orders, settings_from
+from autocron.processes.wakeup import Inbox, Sender, wait_for
+from autocron.running import maintenance, scheduler
+from autocron.settings import Settings
+from autocron.stores.protocol import Store
+from autocron.stores.sqlite import SqliteStore
+
+APPS_GONE = b"gone"
+SOMETHING_DUE = b"due"
+
+_NO_APP = "no process of the app is left"
+
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 30.0
+
+
+class Supervisor:
+    """Sleeps until a message, a signal or a due time, looks at everything, and sleeps again.
+
+    Args:
+        settings: of the app.
+        orders: what it was told, to be passed on to its workers.
+        store: where the jobs are.
+        clock: gives the time.
+    """
+
+    def __init__(
+        self, settings: Settings, orders: Orders, store: Store, clock: Clock = system_clock
+    ) -> None:
+        self._settings = settings
+        self._folder = RuntimeFolder.of(settings.database)
+        self._store = store
+        self._clock = clock
+        self._inbox = Inbox(self._folder.supervisor_socket)
+        self._workers_inbox = Inbox(self._folder.workers_socket)
+        self._wake_worker = Sender(self._folder.workers_socket).send
+        self._signals = _signal_descriptor()
+        self._crew = Crew(
+            self._folder, store, orders, self._workers_inbox.fileno(), self._tell_myself, clock
+        )
+        self._reason_to_end: str | None = None
+        self._pause = 0.0
+        self._next_check = 0.0
+
+    def run(self) -> None:
+        """Keep workers and schedules until there is no app any more, or a signal asks to end."""
+        events.emit("supervisor.started", pid=os.getpid(), database=self._settings.database)
+        self._watch_apps()
+        self._persist(self._recover)
+        while True:
+            timeout = self._persist(self._look_at_everything)
+            if self._reason_to_end and self._crew.is_gone:
+                break
+            wait_for([self._inbox.fileno(), self._signals], timeout)
+            self._read_messages()
+        self._inbox.close()
+        self._workers_inbox.close()
+        events.emit("supervisor.ended", pid=os.getpid())
+
+    # What it does when it wakes -------------------------------------------------------------
+
+    def _look_at_everything(self) -> float:
+        """Do all that is to be done now; return after how many seconds to look again."""
+        self._crew.reap()
+        self._crew.kill_late()
+        if self._reason_to_end:
+            self._crew.end()
+            return self._crew.seconds_to_next_act()
+        self._crew.fill()
+        for _ in range(min(scheduler.run_due(self._store, self._clock()), self._settings.workers)):
+            self._wake_worker()
+        self._check()
+        return min(self._crew.seconds_to_next_act(), self._seconds_to_next_due())
+
+    def _recover(self) -> float:
+        self._crew.recover()
+        return 0.0
+
+    def _seconds_to_next_due(self) -> float:
+        next_due = scheduler.next_due(self._store)
+        times = [self._next_check] + ([] if next_due is None else [next_due])
+        return max(0.0, min(times) - self._clock())
+
+    def _check(self) -> None:
+        """From time to time: tidy up, and wake a worker in case that a wake-up got lost."""
+        now = self._clock()
+        interval = self._settings.check_interval
+        if now < self._next_check <= now + interval:
+            return
+        self._next_check = now + interval
+        maintenance.prune(self._store, now)
+        self._wake_worker()
+
+    def _persist(self, work: Callable[[], float]) -> float:
+        """Do what needs the store; if it fails, return after how many seconds to try again."""
+        try:
+            timeout = work()
+        except StoreError as error:
+            self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
+            events.emit("supervisor.store_failed", error=error, pause=self._pause)
+            return self._pause
+        self._pause = 0.0
+        return timeout
+
+    # What wakes it --------------------------------------------------------------------------
+
+    def _read_messages(self) -> None:
+        with suppress(BlockingIOError):
+            for number in os.read(self._signals, 100):
+                if number != signal.SIGCHLD:
+                    self._drain(f"asked to end by {signal.Signals(number).name}")
+        for message in self._inbox.messages():
+            self._persist(lambda message=message: self._act_on(message))  # type: ignore[misc]
+
+    def _act_on(self, message: bytes) -> float:
+        if message.startswith(HELLO):
+            self._welcome(Orders.from_json(message.removeprefix(HELLO)))
+        elif message == APPS_GONE:
+            self._apps_are_gone()
+        elif message == crews.READY:
+            self._crew.was_ready()
+        elif message.startswith(crews.FREED):
+            self._crew.was_freed(int(message.removeprefix(crews.FREED)))
+        return 0.0
+
+    def _welcome(self, orders: Orders) -> None:
+        self._crew.adopt_code(orders)
+        if self._reason_to_end == _NO_APP:
+            self._reason_to_end = None
+            self._watch_apps()
+            events.emit("supervisor.resumed")
+
+    def _watch_apps(self) -> None:
+        path = self._folder.apps_lock
+        when_free(path, lambda: self._tell_myself(APPS_GONE), name="autocron-apps")
+
+    def _apps_are_gone(self) -> None:
+        apps = Lock(self._folder.apps_lock)
+        if apps.acquire(wait=False):
+            apps.release()
+            self._drain(_NO_APP)
+        else:  # one came between the thread's look and ours
+            self._watch_apps()
+
+    def _drain(self, reason: str) -> None:
+        if self._reason_to_end is None:
+            self._reason_to_end = reason
+            events.emit("supervisor.draining", reason=reason)
+
+    def _tell_myself(self, message: bytes) -> None:
+        sender = Sender(self._folder.supervisor_socket)
+        sender.send(message)
+        sender.close()
+
+
+def _signal_descriptor() -> int:
+    """Have the signals that concern us written, as numbers, to a descriptor; return it."""
+    receiver, sender = socket.socketpair()
+    receiver.setblocking(False)
+    sender.setblocking(False)
+    signal.set_wakeup_fd(sender.detach(), warn_on_full_buffer=False)
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, _ignore)
+    return receiver.detach()
+
+
+def _ignore(_number: int, _frame: FrameType | None) -> None:
+    """Python writes the number to the descriptor; the loop acts on it."""
+
+
+def main() -> None:
+    """Be the supervisor process."""
+    orders, control = receive_orders()
+    os.close(control)
+    adopt(orders.descriptors["lock"])
+    start_logging()
+    settings = settings_from(orders)
+    folder = RuntimeFolder.of(settings.database)
+    store = SqliteStore(
+        settings.database,
+        turn=WorkersTurn(folder.callers_lock, folder.writers_lock),
+        busy_timeout=settings.busy_timeout,
+        ttl=settings.ttl,
+    )
+    Supervisor(settings, orders, store).run()

@@ -1,0 +1,155 @@
+"""Waking other processes: datagrams on Unix sockets, which the kernel delivers and nobody polls.
+
+A wake-up says only "look", never what there is to see: it is sent after the commit, and whoever
+gets it looks into the store. So one that is lost, doubled or late does no harm.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+_LONGEST_ADDRESS = 100  # unix(7): 108 bytes with the final NUL on Linux, 104 elsewhere
+LARGEST_MESSAGE = 100_000
+_LONGEST_WAIT = 3600.0
+
+
+@contextmanager
+def _address(path: Path) -> Iterator[str]:
+    """Give a name for the socket that is short enough for the kernel."""
+    name = str(path)
+    if len(os.fsencode(name)) <= _LONGEST_ADDRESS or sys.platform != "linux":
+        yield name
+        return
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+class Sender:
+    """Sends datagrams to the socket at a path, wherever that leads at the time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+
+    def send(self, message: bytes = b"") -> bool:
+        """Send a message without ever waiting; return False if there is nobody to receive it."""
+        try:
+            with _address(self._path) as address:
+                self._socket.sendto(message, address)
+        except BlockingIOError:
+            return True  # there are so many already that one more changes nothing
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close the sender's own socket."""
+        self._socket.close()
+
+
+class Inbox:
+    """A socket that others send to."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.setblocking(False)
+        # Made beside its name and moved there, so that the name always leads to a socket.
+        fresh = path.with_name(f"{path.name}.{os.getpid()}")
+        fresh.unlink(missing_ok=True)
+        with _address(fresh) as address:
+            self.socket.bind(address)
+        os.chmod(fresh, 0o600)
+        os.replace(fresh, path)
+
+    def fileno(self) -> int:
+        """Return the file descriptor, for waiting on it."""
+        return self.socket.fileno()
+
+    def messages(self) -> Iterator[bytes]:
+        """Give all messages that have come; never waits."""
+        with suppress(BlockingIOError):
+            while True:
+                yield self.socket.recv(LARGEST_MESSAGE)
+
+    def wait(self, timeout: float) -> bool:
+        """Wait for a message for at most `timeout` seconds; return whether there is one."""
+        return bool(wait_for([self.fileno()], timeout))
+
+    def close(self) -> None:
+        """Close the socket and remove its name."""
+        self.socket.close()
+        self._path.unlink(missing_ok=True)
+
+
+def wake_listeners(folder: Path) -> None:
+    """Wake every process that waits for the end of some job; forget those that have ended."""
+    with suppress(FileNotFoundError):
+        for path in folder.iterdir():
+            sender = Sender(path)
+            if not sender.send():
+                path.unlink(missing_ok=True)
+            sender.close()
+
+
+def wait_for(descriptors: Iterable[int], timeout: float) -> set[int]:
+    """Wait until one of the descriptors can be read, at most `timeout` seconds or an hour."""
+    poll = select.poll()
+    for descriptor in descriptors:
+        poll.register(descriptor, select.POLLIN)
+    return {descriptor for descriptor, _ in poll.poll(min(max(0, timeout), _LONGEST_WAIT) * 1000)}
+
+
+class WorkersInbox:
+    """The socket that all idle workers wait on; each datagram wakes one of them.
+
+    Args:
+        descriptor: the socket, which the supervisor has made and all its workers inherit.
+        own: a descriptor that becomes readable when this worker is wanted for something else.
+    """
+
+    def __init__(self, descriptor: int, own: int) -> None:
+        self._socket = socket.socket(fileno=descriptor)
+        self._socket.setblocking(False)
+        self._own = own
+        self._poll = _exclusive_poll(self._socket.fileno(), own)
+
+    def wait(self, timeout: float) -> None:
+        """Wait until this worker is woken, for at most `timeout` seconds."""
+        for descriptor, _ in self._poll.poll(timeout):
+            with suppress(BlockingIOError):  # another worker was faster
+                if descriptor == self._own:
+                    os.read(descriptor, 100)
+                else:
+                    self._socket.recv(1)
+
+
+class _Poll:
+    """Where the kernel lacks exclusive wake-ups all workers wake, and one finds the message."""
+
+    def __init__(self, *descriptors: int) -> None:
+        self._poll = select.poll()
+        for descriptor in descriptors:
+            self._poll.register(descriptor, select.POLLIN)
+
+    def poll(self, timeout: float) -> list[tuple[int, int]]:
+        return self._poll.poll(timeout * 1000)
+
+
+def _exclusive_poll(shared: int, own: int) -> select.epoll | _Poll:
+    if sys.platform != "linux":
+        return _Poll(shared, own)
+    poll = select.epoll()
+    poll.register(shared, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+    poll.register(own, select.EPOLLIN)
+    return poll

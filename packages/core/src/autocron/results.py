@@ -1,0 +1,192 @@
+"""The caller's handle on a job."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
+
+from autocron import codec
+from autocron.errors import JobCancelled, JobFailed, UnknownJob, WaitTimeout
+from autocron.model import Job, JobStatus
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+R = TypeVar("R")
+
+
+class JobSource(Protocol):
+    """Where a handle finds its job."""
+
+    def job(self, job_id: str) -> Job | None:
+        """Return the job as it stands now, or None if there is none (any more)."""
+
+    def when_ended(self, job_id: str, callback: Callable[[], None]) -> None:
+        """Have `callback` called once, by any thread, when the job has ended or is gone."""
+
+
+class Result(Generic[R]):
+    """The handle on one job, given by calling a task or rebuilt with `autocron.result(id)`.
+
+    It can be dropped: the job runs all the same, and its outcome is deleted after its time to
+    live. Every property reads the job's present state; nothing is cached but a final one.
+
+    Example:
+        ```python
+        result = send_mail("a@example.org", "hi")
+        result.status          # JobStatus.WAITING
+        result.wait(timeout=5) # what send_mail returned
+        await result           # the same, in an event loop
+        ```
+    """
+
+    __slots__ = ("_ended", "_id", "_source", "_storing")
+
+    def __init__(
+        self, job_id: str, source: JobSource, storing: Future[None] | None = None
+    ) -> None:
+        self._id = job_id
+        self._source = source
+        self._storing = storing
+        self._ended: Job | None = None
+
+    def __repr__(self) -> str:
+        return f"<autocron.Result {self._id}>"
+
+    @property
+    def id(self) -> str:
+        """The job's id, with which `autocron.result(id)` finds it from any process."""
+        return self._id
+
+    @property
+    def storing(self) -> Future[None] | None:
+        """Done when the job is stored; None if it was when the call returned."""
+        return self._storing
+
+    @property
+    def status(self) -> JobStatus:
+        """One of `WAITING`, `RUNNING`, `DONE`, `ERROR` and `CANCELLED`.
+
+        Raises:
+            UnknownJob: there is no such job, or its time to live is over.
+        """
+        if self._storing is not None and not self._storing.done():
+            return JobStatus.WAITING
+        return self._job().status
+
+    @property
+    def ready(self) -> bool:
+        """Whether the job has ended, well or not."""
+        return self.status.is_final
+
+    @property
+    def result(self) -> R | None:
+        """What the task returned; None as long as there is nothing."""
+        job = self._job_if_stored()
+        if job is None or job.result is None:
+            return None
+        return cast(R, codec.decode(job.result))
+
+    @property
+    def error(self) -> str | None:
+        """The message of the error that ended the latest attempt; None if there is none."""
+        job = self._job_if_stored()
+        return job.error if job else None
+
+    @property
+    def traceback(self) -> str | None:
+        """The traceback that belongs to `error`, as text; None if there is none."""
+        job = self._job_if_stored()
+        return job.traceback if job else None
+
+    def wait(self, timeout: float | None = None) -> R:
+        """Wait until the job has ended, and return what the task returned.
+
+        Args:
+            timeout: how many seconds to wait at most; None for as long as it takes.
+
+        Raises:
+            JobFailed: the task raised, or could not be run; has its message.
+            JobCancelled: the job was cancelled.
+            WaitTimeout: (a `TimeoutError`) the job goes on, but the time is over.
+            UnknownJob: there is no such job, or its time to live is over.
+        """
+        ended = threading.Event()
+        self._when_ended(ended.set)
+        if not ended.wait(timeout):
+            raise WaitTimeout(id=self._id, timeout=timeout)
+        return self._outcome()
+
+    def __await__(self) -> Generator[Any, None, R]:
+        return self._wait_in_loop().__await__()
+
+    async def _wait_in_loop(self) -> R:
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        ended = asyncio.Event()
+        self._when_ended(lambda: _call_in(loop, ended.set))
+        await ended.wait()
+        return self._outcome()
+
+    async def stored(self) -> None:
+        """Return when the job is stored, for a call that was made in an event loop.
+
+        Raises:
+            StoreError: it could not be stored, and will not run.
+        """
+        if self._storing is not None:
+            import asyncio
+
+            await asyncio.shield(asyncio.wrap_future(self._storing))
+
+    def wait_stored(self, timeout: float | None = None) -> None:
+        """Like `stored()`, for callers outside an event loop; `timeout` is in seconds.
+
+        Raises:
+            StoreError: it could not be stored, and will not run.
+            TimeoutError: it is not stored yet.
+        """
+        if self._storing is not None:
+            self._storing.result(timeout)
+
+    def _when_ended(self, callback: Callable[[], None]) -> None:
+        if self._ended is not None:
+            callback()
+        elif self._storing is None:
+            self._source.when_ended(self._id, callback)
+        else:
+            self._storing.add_done_callback(lambda _: self._source.when_ended(self._id, callback))
+
+    def _job_if_stored(self) -> Job | None:
+        if self._storing is not None and not self._storing.done():
+            return None
+        return self._job()
+
+    def _job(self) -> Job:
+        if self._ended is not None:
+            return self._ended
+        if self._storing is not None:
+            self._storing.result()  # raises what kept the job from being stored
+        job = self._source.job(self._id)
+        if job is None:
+            raise UnknownJob(id=self._id)
+        if job.status.is_final:
+            self._ended = job
+        return job
+
+    def _outcome(self) -> R:
+        job = self._job()
+        if job.status is JobStatus.CANCELLED:
+            raise JobCancelled(id=job.id, task=job.task)
+        if job.status is not JobStatus.DONE or job.result is None:
+            raise JobFailed(id=job.id, task=job.task, error=job.error)
+        return cast(R, codec.decode(job.result))
+
+
+def _call_in(loop: Any, function: Callable[[], None]) -> None:
+    try:
+        loop.call_soon_threadsafe(function)
+    except RuntimeError:
+        pass  # the loop was closed meanwhile, and nobody waits any more

@@ -1,0 +1,1 @@
+"""Running jobs: one job, the loop around it, what is due, and what has to be tidied up."""

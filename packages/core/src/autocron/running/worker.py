@@ -1,0 +1,150 @@
+"""The loop of a worker: claim, execute, settle, and wait when there is nothing."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from autocron import events
+from autocron.clock import Clock, system_clock
+from autocron.errors import AutocronError, StoreError
+from autocron.model import ClaimedJob, Failed, Outcome, Retrying, Settled
+from autocron.running.executor import execute, failure
+from autocron.scheduling.retries import pause_after
+from autocron.stores.protocol import Store
+
+T = TypeVar("T")
+
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 30.0
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a worker needs of the process and the application around it."""
+
+    find_function: Callable[[str], Callable[..., Any]]
+    """Returns the function of a task; raises TaskNotFound."""
+    job_context: Callable[[ClaimedJob], AbstractContextManager[Any]]
+    """Entered around every job."""
+    wait_for_work: Callable[[], None]
+    """Returns when there may be a job, or the worker is to stop."""
+    before_settling: Callable[[], None]
+    """Returns when the calls that the job has made are stored."""
+    after_retry: Callable[[], None]
+    """Called when a job waits for another attempt."""
+    notify: Callable[[], None]
+    """Called when a job has ended that somebody waits for."""
+
+
+class Worker:
+    """Runs jobs one after the other, until it is stopped.
+
+    Args:
+        number: the worker's own.
+        store: where the jobs are.
+        surroundings: the process and the application around it.
+        clock: gives the time.
+    """
+
+    def __init__(
+        self, number: int, store: Store, surroundings: Surroundings, clock: Clock = system_clock
+    ) -> None:
+        self._number = number
+        self._store = store
+        self._around = surroundings
+        self._clock = clock
+        self._stopping = threading.Event()
+        self._current: ClaimedJob | None = None
+
+    def stop(self) -> None:
+        """Have `run` return after the present job; may be called by any thread, and twice."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Run jobs until `stop` is called."""
+        job: ClaimedJob | None = None
+        while job is not None or not self._stopping.is_set():
+            if job is None:
+                job = self._persist(lambda: self._store.claim(self._number, self._clock()))
+            if job is None:
+                self._around.wait_for_work()
+            else:
+                job = self._work_on(job)
+
+    def give_back(self) -> None:
+        """Give back the present job, which does not end: it will run again, as if it had not begun."""
+        job = self._current
+        if job is not None and self._store.release(job):
+            events.emit("job.released", id=job.id, task=job.task)
+
+    def _work_on(self, job: ClaimedJob) -> ClaimedJob | None:
+        """Run a job, end it, and return the next one."""
+        self._current = job
+        events.emit("job.started", id=job.id, task=job.task, attempt=job.attempt)
+        began = time.perf_counter()
+        outcome = self._with_retries(job, self._attempt(job))
+        settled = self._persist(lambda: self._settle(job, outcome))
+        self._current = None if settled is None else settled.next
+        if settled is None:
+            return None
+        self._report(job, outcome, settled, time.perf_counter() - began)
+        return settled.next
+
+    def _attempt(self, job: ClaimedJob) -> Outcome:
+        try:
+            with self._around.job_context(job):
+                outcome = execute(self._around.find_function(job.task), job.arguments, job.task)
+            self._around.before_settling()
+        except AutocronError as error:
+            return Failed(f"{type(error).__name__}: {error}", "")
+        except BaseException as error:  # the boundary around the integration's code
+            return failure(error)
+        return outcome
+
+    def _with_retries(self, job: ClaimedJob, outcome: Outcome) -> Outcome:
+        if isinstance(outcome, Failed) and job.attempt <= job.retries:
+            return Retrying(outcome, self._clock() + pause_after(job.attempt))
+        return outcome
+
+    def _settle(self, job: ClaimedJob, outcome: Outcome) -> Settled:
+        claim_for = None if self._stopping.is_set() else self._number
+        return self._store.settle(job, outcome, self._clock(), claim_for)
+
+    def _persist(self, work: Callable[[], T]) -> T | None:
+        """Do what must be done with the store, for as long as it takes; None if stopped meanwhile."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return work()
+            except StoreError as error:
+                events.emit("worker.store_failed", number=self._number, error=error, pause=pause)
+            if self._stopping.wait(pause):
+                return None
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _report(
+        self, job: ClaimedJob, outcome: Outcome, settled: Settled, seconds: float
+    ) -> None:
+        if settled.awaited:
+            self._around.notify()
+        match outcome:
+            case _ if not settled.accepted:
+                events.emit("job.lost", id=job.id, task=job.task)
+            case Retrying(Failed(error), run_at):
+                self._around.after_retry()
+                pause = run_at - self._clock()
+                events.emit(
+                    "job.retrying",
+                    id=job.id, task=job.task, error=error, next=job.attempt + 1, pause=pause,
+                )  # fmt: skip
+            case Failed(error, traceback):
+                events.emit(
+                    "job.failed", id=job.id, task=job.task, error=error, traceback=traceback
+                )
+            case _:
+                events.emit("job.done", id=job.id, task=job.task, seconds=seconds)

@@ -1,0 +1,60 @@
+"""Intervals: due every so many seconds, counted from a fixed moment so that nothing drifts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from autocron.errors import InvalidSchedule
+
+_LONGEST = 100 * 366 * 24 * 3600
+
+
+@dataclass(frozen=True)
+class EveryRule:
+    """Due each `seconds` seconds, counted from the anchor.
+
+    Example:
+        >>> EveryRule(60).next_after(now=1000.0, anchor=10.0)
+        1030.0
+    """
+
+    seconds: int
+
+    def __str__(self) -> str:
+        return f"every {self.seconds}"
+
+    def next_after(self, now: float, anchor: float) -> float:
+        """Return the first due time after `now`; all times in seconds since 1970 UTC."""
+        return anchor + (math.floor((now - anchor) / self.seconds) + 1) * self.seconds
+
+
+def every_from(
+    weeks: float = 0, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0
+) -> EveryRule:
+    """Return the rule of an interval that is the sum of the arguments.
+
+    Raises:
+        InvalidSchedule: the sum is no whole number of seconds, or out of range.
+
+    Example:
+        >>> str(every_from(minutes=1, seconds=30))
+        'every 90'
+    """
+    parts = {"weeks": weeks, "days": days, "hours": hours, "minutes": minutes, "seconds": seconds}
+    for name, value in parts.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise InvalidSchedule(field=name, value=value, reason="must be a finite number")
+    total = (((weeks * 7 + days) * 24 + hours) * 60 + minutes) * 60 + seconds
+    given = ", ".join(f"{name}={value}" for name, value in parts.items() if value) or "seconds=0"
+    if not 1 <= total <= _LONGEST or total != int(total):
+        reason = "must be a whole number of seconds, from 1 second to 100 years"
+        raise InvalidSchedule(field="every", value=given, reason=reason)
+    return EveryRule(int(total))
+
+
+def parse_every(text: str) -> EveryRule:
+    """Return the rule of an interval that was written as its number of seconds."""
+    if not (text.isascii() and text.isdigit()):
+        raise InvalidSchedule(field="every", value=text, reason="must be a number of seconds")
+    return every_from(seconds=int(text))

@@ -1,0 +1,215 @@
+"""The settings: one frozen dataclass, one loader, and for each value the place it comes from."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from autocron.errors import SettingsError
+from autocron.model import DEFAULT_TTL
+
+MAX_WORKERS = 64
+_YEAR = 366 * 24 * 3600.0
+
+Durability: TypeAlias = Literal["full", "normal"]
+Handover: TypeAlias = Literal["auto", "wait", "background"]
+
+
+class Source(str, Enum):
+    """Where the value of a setting comes from; later members win over earlier ones."""
+
+    DEFAULT = "default"
+    APP = "app"
+    ADMIN = "admin"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+# What a value may be: each function returns the value to be used, or raises ValueError with
+# the end of a sentence that begins with the name of the setting.
+
+
+def _whole_number(low: int, high: int) -> Callable[[Any], int]:
+    def read(value: Any) -> int:
+        if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
+            value = int(value)
+        if type(value) is not int or not low <= value <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return value
+
+    return read
+
+
+def _seconds(low: float, high: float) -> Callable[[Any], float]:
+    def read(value: Any) -> float:
+        try:
+            number = math.nan if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
+        if not low <= number <= high:
+            raise ValueError(f"must be a number of seconds from {low:g} to {high:.0f}")
+        return number
+
+    return read
+
+
+def _switch(value: Any) -> bool:
+    words = {"true": True, "yes": True, "on": True, "1": True}
+    words |= {"false": False, "no": False, "off": False, "0": False}
+    if isinstance(value, str) and value.strip().lower() in words:
+        return words[value.strip().lower()]
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    return value
+
+
+def _one_of(*choices: str) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if value not in choices:
+            raise ValueError("must be one of " + ", ".join(map(repr, choices)))
+        return str(value)
+
+    return read
+
+
+def _database(value: Any) -> Path:
+    if not isinstance(value, str | os.PathLike) or not isinstance(os.fspath(value), str):
+        raise ValueError("must be the path of a file, as a string or a Path")
+    if not os.fspath(value).strip():
+        raise ValueError("must not be empty")
+    if "\0" in os.fspath(value):
+        raise ValueError("must not contain a NUL character")
+    if os.fspath(value) == ":memory:":
+        raise ValueError("must be a file: worker processes cannot share a database in memory")
+    return Path(value).absolute()
+
+
+def _interpreter(value: Any) -> str | None:
+    if value is not None and (not isinstance(value, str) or not os.access(value, os.X_OK)):
+        raise ValueError("must be the path of a Python interpreter that can be executed")
+    return value
+
+
+def _setting(read: Callable[[Any], Any], default: Any, *, admin: bool = True) -> Any:
+    return field(default=default, metadata={"read": read, "admin": admin})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All settings of autocron. Times are in seconds.
+
+    Example:
+        >>> settings = load_settings({"database": "project.db", "workers": 2}).settings
+        >>> settings.workers, settings.durability, settings.ttl
+        (2, 'full', 1800.0)
+    """
+
+    database: Path = field(metadata={"read": _database, "admin": False})
+    """The SQLite file; it and its folder of run-time files are made when missing."""
+
+    workers: int = _setting(_whole_number(1, MAX_WORKERS), 1)
+    """How many worker processes run jobs, 1 to 64."""
+
+    durability: Durability = _setting(_one_of("full", "normal"), "full")
+    """What a stored job survives: `"full"` also power loss, `"normal"` any crash of a process."""
+
+    autostart: bool = _setting(_switch, True, admin=False)
+    """Whether `start()` sees to it that there are worker processes, or only connects."""
+
+    enabled: bool = _setting(_switch, True)
+    """Off: delayed functions run in the caller, and nothing is started."""
+
+    handover: Handover = _setting(_one_of("auto", "wait", "background"), "auto")
+    """Whether a call returns when its job is stored (`"wait"`), or leaves that to a thread
+    (`"background"`); `"auto"` waits unless the call is made in an event loop."""
+
+    ttl: float = _setting(_seconds(0, 100 * _YEAR), DEFAULT_TTL)
+    """For how long the outcome of a job is kept, unless the task says otherwise."""
+
+    shutdown_timeout: float = _setting(_seconds(0, 3600), 8.0)
+    """For how long running jobs may go on when the app has ended; then they are given back."""
+
+    busy_timeout: float = _setting(_seconds(0.01, 3600), 30.0)
+    """For how long to wait for another program's lock on the database."""
+
+    check_interval: float = _setting(_seconds(1, 3600), 30.0)
+    """After how long without a wake-up an idle process looks for work all the same."""
+
+    python: str | None = _setting(_interpreter, None, admin=False)
+    """The interpreter for worker processes; None for the one that runs the app."""
+
+
+class LoadedSettings(NamedTuple):
+    """Settings, and for each of their names where the value comes from."""
+
+    settings: Settings
+    sources: dict[str, Source]
+
+
+_FIELDS = {field.name: field for field in fields(Settings)}
+
+
+def load_settings(
+    app: Mapping[str, Any], admin: Mapping[str, Any] | None = None, *, prefix: str = ""
+) -> LoadedSettings:
+    """Return the settings that follow from defaults, the app's configuration and the admin's.
+
+    Args:
+        app: what the application configures, by name; must contain `database`.
+        admin: what an administrator set with the tool; wins over `app`.
+        prefix: what a framework puts before the names (`AUTOCRON_`), for the messages.
+
+    Raises:
+        SettingsError: names each setting that is unknown or wrong, all at once.
+
+    Example:
+        >>> load_settings({"database": "project.db", "worker": 2})
+        Traceback (most recent call last):
+        autocron.errors.SettingsError: unknown setting worker (did you mean workers?)
+    """
+    problems: list[str] = []
+    values: dict[str, Any] = {}
+    sources = dict.fromkeys(_FIELDS, Source.DEFAULT)
+    for source, given in ((Source.APP, app), (Source.ADMIN, admin or {})):
+        for name, value in given.items():
+            try:
+                values[name] = read_setting(name, value, source, prefix)
+                sources[name] = source
+            except ValueError as error:
+                problems.append(str(error))
+    if "database" not in app:
+        problems.append(_name(prefix, "database") + " is missing: name the file to keep jobs in")
+    if problems:
+        raise SettingsError(problems)
+    return LoadedSettings(Settings(**values), sources)
+
+
+def read_setting(name: str, value: Any, source: Source, prefix: str = "") -> Any:
+    """Return the value of one setting as it will be used, or raise ValueError naming it."""
+    if name not in _FIELDS:
+        raise ValueError(f"unknown setting {_name(prefix, name)}{_nearest(name, prefix)}")
+    if source is Source.ADMIN and not _FIELDS[name].metadata["admin"]:
+        raise ValueError(f"{name} belongs to the app's configuration and cannot be set by the tool")
+    try:
+        return _FIELDS[name].metadata["read"](value)
+    except ValueError as error:
+        raise ValueError(f"{_name(prefix, name)}={value!r}: {error}") from None
+
+
+def _name(prefix: str, name: str) -> str:
+    return prefix + (name.upper() if prefix.isupper() else name)
+
+
+def _nearest(name: str, prefix: str) -> str:
+    from difflib import get_close_matches  # slow to import, and needed only here
+
+    known = get_close_matches(str(name).lower(), _FIELDS, n=1, cutoff=0.5)
+    if known:
+        return f" (did you mean {_name(prefix, known[0])}?)"
+    return " (known are " + ", ".join(_name(prefix, known) for known in _FIELDS) + ")"

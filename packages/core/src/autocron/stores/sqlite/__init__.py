@@ -1,0 +1,7 @@
+"""The store on one SQLite file."""
+
+from __future__ import annotations
+
+from autocron.stores.sqlite.store import SqliteStore
+
+__all__ = ["SqliteStore"]

@@ -1,0 +1,185 @@
+"""Tasks: functions whose calls are jobs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import update_wrapper
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar
+
+from autocron import codec, registry
+from autocron.errors import InvalidTask
+from autocron.model import NewJob, Options, new_job_id
+from autocron.options import make_options
+from autocron.results import Result
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Dispatcher(Protocol):
+    """Takes jobs over from their callers."""
+
+    def dispatch(self, jobs: Sequence[NewJob]) -> list[Result[Any]]:
+        """Store the jobs, all or none, and return their handles in the same order."""
+
+
+def _no_dispatcher() -> Dispatcher:
+    raise RuntimeError("autocron.app has not been imported")
+
+
+_current_dispatcher: Callable[[], Dispatcher] = _no_dispatcher
+
+
+def set_dispatcher(current: Callable[[], Dispatcher]) -> None:
+    """Have all tasks hand their jobs to what `current()` returns at the time of the call."""
+    global _current_dispatcher
+    _current_dispatcher = current
+
+
+class Task(Generic[P, R]):
+    """A decorated function: calling it stores a job, which a worker process runs.
+
+    Made by `autocron.delay`, `autocron.cron` and `autocron.every`; not by hand.
+
+    Example:
+        ```python
+        @autocron.delay(retries=3)
+        def send_mail(to: str, text: str) -> int: ...
+
+        result = send_mail("a@example.org", "hi")                # returns at once
+        send_mail.options(minutes=5)("a@example.org", "hi")      # the same in five minutes
+        send_mail.enqueue_many([("a@example.org", "hi"), {"to": "b@example.org", "text": "ho"}])
+        send_mail.call("a@example.org", "hi")                    # here and now, no job
+        ```
+    """
+
+    def __init__(self, function: Callable[..., Any], name: str, options: Options) -> None:
+        update_wrapper(self, function)
+        self.function = function
+        """The function that was decorated."""
+        self.name = name
+        """The name under which its jobs are stored."""
+        self.defaults = options
+        """The options that its jobs have unless a call says otherwise."""
+        self._signature = _signature_of(function, name)
+        self._names = list(self._signature.parameters)
+
+    def __repr__(self) -> str:
+        return f"<autocron.Task {self.name}>"
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Result[R]:
+        """Store a job that calls the function with these arguments; return its handle.
+
+        Raises:
+            TypeError: the arguments do not fit the function.
+            UnsupportedValue: (a `TypeError`) an argument cannot be stored; it is named.
+            StoreError: the job could not be stored, and will not run.
+        """
+        return _current_dispatcher().dispatch([self._job(args, kwargs)])[0]
+
+    @property
+    def takes_no_arguments(self) -> bool:
+        """Whether the function can be called without arguments, as a schedule does."""
+        try:
+            self._signature.bind()
+        except TypeError:
+            return False
+        return True
+
+    def call(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function here and now, without a job, and return what it returns.
+
+        An `async def` function is run to its end in an event loop of its own.
+        """
+        outcome: Any = self.function(*args, **kwargs)
+        if inspect.iscoroutine(outcome):
+            import asyncio
+
+            outcome = asyncio.run(outcome)
+        return outcome  # type: ignore[no-any-return]
+
+    def options(
+        self,
+        *,
+        weeks: float | None = None,
+        days: float | None = None,
+        hours: float | None = None,
+        minutes: float | None = None,
+        seconds: float | None = None,
+        schedule: datetime | None = None,
+        retries: int | None = None,
+        ttl: float | None = None,
+        queue: str | None = None,
+        priority: int | None = None,
+    ) -> Task[P, R]:
+        """Return this task with other options; what is not given stays as the decorator has it.
+
+        Takes the options of `autocron.delay`. The task itself is not changed.
+
+        Raises:
+            InvalidOption: an option is not possible; it is named.
+        """
+        given = {name: value for name, value in locals().items() if name != "self"}
+        return Task(self.function, self.name, make_options(self.defaults, given))
+
+    def enqueue_many(
+        self, arguments: Iterable[tuple[Any, ...] | Mapping[str, Any]]
+    ) -> list[Result[R]]:
+        """Store one job for each item in one transaction: all of them, or none.
+
+        Args:
+            arguments: for each job a tuple of positional or a mapping of keyword arguments.
+
+        Returns:
+            The handles, in the order of the items.
+
+        Raises:
+            TypeError: an item is neither, or does not fit the function; has its index.
+            UnsupportedValue: (a `TypeError`) an argument cannot be stored; it is named.
+            StoreError: the jobs could not be stored, and none of them will run.
+        """
+        jobs = [self._job(*_split(index, item)) for index, item in enumerate(arguments)]
+        return _current_dispatcher().dispatch(jobs) if jobs else []
+
+    def _job(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> NewJob:
+        try:
+            self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{self.name}(): {error}") from None
+        text = codec.encode_arguments(self._names, args, kwargs)
+        return NewJob(new_job_id(), self.name, text, self.defaults)
+
+
+def _split(index: int, item: Any) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    if isinstance(item, tuple):
+        return item, {}
+    if isinstance(item, Mapping):
+        return (), item
+    raise TypeError(
+        f"item {index} of enqueue_many() is a {type(item).__name__}: "
+        "give a tuple of positional arguments, such as (value,), or a dict of keyword arguments"
+    )
+
+
+def _signature_of(function: Callable[..., Any], name: str) -> inspect.Signature:
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise InvalidTask(function=name, reason="it is a generator, whose body a call does not run")
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError) as error:
+        raise InvalidTask(function=name, reason=f"its parameters are unknown ({error})") from None
+
+
+def make_task(function: Callable[..., Any], options: Options) -> Task[Any, Any]:
+    """Return the registered task of a function.
+
+    Raises:
+        InvalidTask: a worker could not find the function, or its name is taken.
+    """
+    if isinstance(function, Task):
+        raise InvalidTask(function=function.name, reason="it is one already: use one decorator")
+    task: Task[Any, Any] = Task(function, registry.name_of(function), options)
+    registry.register_task(task)
+    return task

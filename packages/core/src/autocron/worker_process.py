@@ -1,0 +1,183 @@
+"""A worker process: imports the application, and runs its jobs until the supervisor is gone."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from types import FrameType
+
+from autocron import app, events, registry
+from autocron.client import Client
+from autocron.clock import system_clock
+from autocron.errors import StoreError
+from autocron.integration import Integration, find_function
+from autocron.processes import crew
+from autocron.processes.folder import RuntimeFolder
+from autocron.processes.locks import WorkersTurn, adopt
+from autocron.processes.log import start_logging
+from autocron.processes.spawn import Orders, receive_orders, settings_from
+from autocron.processes.supervisor import SOMETHING_DUE
+from autocron.processes.wakeup import Sender, WorkersInbox, wake_listeners
+from autocron.running import scheduler
+from autocron.running.worker import Surroundings, Worker
+from autocron.stores.sqlite import SqliteStore
+
+LOAD_FAILED = 1
+
+
+class WorkerProcess:
+    """Ties a `Worker` to its process: what wakes it, what ends it, and whose code it runs.
+
+    Args:
+        orders: what the supervisor told it.
+        control: the pipe from the supervisor; its end tells that the supervisor is gone.
+    """
+
+    def __init__(self, orders: Orders, control: int) -> None:
+        self._orders = orders
+        self._control = control
+        self._settings = settings_from(orders)
+        self._folder = RuntimeFolder.of(self._settings.database)
+        self._tell_supervisor = Sender(self._folder.supervisor_socket).send
+        self._own_end, self._other_end = socket.socketpair()
+        self._started_at = time.time_ns()
+        self._files: dict[str, int] = {}
+        self._worker: Worker | None = None
+
+    def run(self) -> int:
+        """Be a worker; return the exit status."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._end_soon)
+        threading.Thread(target=self._obey, name="autocron-control", daemon=True).start()
+        try:
+            self._load()
+        except BaseException:  # the boundary around the application's code
+            text = traceback.format_exc()
+            events.emit("worker.load_failed", number=self._orders.number, traceback=text)
+            return LOAD_FAILED
+        assert self._worker is not None
+        self._tell_supervisor(SOMETHING_DUE)
+        self._tell_supervisor(crew.READY)
+        events.emit("worker.ready", number=self._orders.number, pid=os.getpid())
+        self._worker.run()
+        self._client.stop()
+        self._start_thread(self._exit_late)
+        return 0
+
+    # Loading the application ----------------------------------------------------------------
+
+    def _load(self) -> None:
+        code = self._orders.code
+        sys.path[:] = code.path
+        integration = _integration_class(code.integration).from_description(code.data)
+        self._client = Client(integration, self._orders.settings, autostart=False)
+        app.become_worker(self._client)
+        integration.load()
+        self._files = {file: _changed_at(file) for file in _imported_files()}
+        store = SqliteStore(
+            self._settings.database,
+            turn=WorkersTurn(self._folder.callers_lock, self._folder.writers_lock),
+            busy_timeout=self._settings.busy_timeout,
+            ttl=self._settings.ttl,
+        )
+        scheduler.register(store, registry.schedules(), system_clock())
+        self._worker = Worker(self._orders.number, store, self._surroundings(integration))
+
+    def _surroundings(self, integration: Integration) -> Surroundings:
+        descriptor = self._orders.descriptors["workers"]
+        inbox = WorkersInbox(descriptor, self._own_end.fileno())
+        return Surroundings(
+            find_function=find_function,
+            job_context=integration.job_context,
+            wait_for_work=lambda: inbox.wait(self._settings.check_interval),
+            before_settling=self._client.flush,
+            after_retry=self._plan_retry,
+            notify=lambda: wake_listeners(self._folder.listeners),
+        )
+
+    def _plan_retry(self) -> None:
+        self._tell_supervisor(SOMETHING_DUE)
+
+    # Ending ---------------------------------------------------------------------------------
+
+    def _obey(self) -> None:
+        """Do what comes through the pipe, and end when its other end is closed."""
+        while command := os.read(self._control, 1):
+            if command == crew.CHECK_CODE:
+                self._check_code()
+        self._end()
+
+    def _end_soon(self, _number: int, _frame: FrameType | None) -> None:
+        self._start_thread(self._end)
+
+    def _end(self) -> None:
+        """Let the present job finish if it does so in time; or else give it back."""
+        if self._worker is None:
+            os._exit(0)  # still importing the application, which cannot be interrupted
+        self._stop()
+        time.sleep(self._settings.shutdown_timeout)
+        try:
+            self._worker.give_back()
+        except StoreError as error:  # the next supervisor will see that we are dead
+            number = self._orders.number
+            events.emit("worker.store_failed", number=number, error=error, pause=0.0)
+        os._exit(0)
+
+    def _stop(self) -> None:
+        if self._worker is not None:
+            self._worker.stop()
+            self._other_end.send(b"\0")
+
+    def _exit_late(self) -> None:
+        # The application may have left threads behind for which Python would wait for ever.
+        time.sleep(self._settings.shutdown_timeout)
+        os._exit(0)
+
+    def _start_thread(self, target: Callable[[], None]) -> None:
+        threading.Thread(target=target, name="autocron-end", daemon=True).start()
+
+    # Keeping up with the code ---------------------------------------------------------------
+
+    def _check_code(self) -> None:
+        """End, and so be replaced, if a file has changed since it was imported."""
+        for file in _imported_files():
+            changed_at = _changed_at(file)
+            known = self._files.get(file)
+            if changed_at != known if known is not None else changed_at > self._started_at:
+                events.emit("worker.outdated", number=self._orders.number, file=file)
+                self._stop()
+                return
+
+
+def _imported_files() -> set[str]:
+    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    return {file for file in files if isinstance(file, str)}
+
+
+def _changed_at(file: str) -> int:
+    try:
+        return os.stat(file).st_mtime_ns
+    except OSError:
+        return 0  # it is gone, or lies in an archive
+
+
+def _integration_class(name: str) -> type[Integration]:
+    module, _, attribute = name.partition(":")
+    found: type[Integration] = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+def main() -> None:
+    """Be a worker process."""
+    orders, control = receive_orders()
+    adopt(orders.descriptors["lock"])
+    os.set_inheritable(orders.descriptors["workers"], False)
+    start_logging()
+    sys.exit(WorkerProcess(orders, control).run())

@@ -1,0 +1,86 @@
+"""Storing jobs behind the back of an event loop: one thread that commits together what has gathered."""
+
+from __future__ import annotations
+
+import atexit
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import NamedTuple
+
+from autocron import events
+from autocron.model import NewJob
+
+_FLUSH_AT_EXIT = 30.0
+_TOGETHER = 1000
+
+
+class _Batch(NamedTuple):
+    jobs: Sequence[NewJob]
+    future: Future[None]
+
+
+class BackgroundWriter:
+    """Stores jobs in a thread of its own, in the order in which they were given.
+
+    Args:
+        store: stores jobs, all or none, and returns when they are stored for good.
+    """
+
+    def __init__(self, store: Callable[[Sequence[NewJob]], None]) -> None:
+        self._store = store
+        self._waiting: queue.SimpleQueue[_Batch] = queue.SimpleQueue()
+        self._pending = 0
+        self._changed = threading.Condition()
+        threading.Thread(target=self._run, name="autocron-writer", daemon=True).start()
+        atexit.register(self._flush_at_exit)
+
+    def put(self, jobs: Sequence[NewJob]) -> Future[None]:
+        """Take jobs over without waiting; the future is done when they are stored, or cannot be."""
+        batch = _Batch(jobs, Future())
+        batch.future.set_running_or_notify_cancel()  # nobody can cancel it any more
+        with self._changed:
+            self._pending += 1
+        self._waiting.put(batch)
+        return batch.future
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Return when all that was put in is stored, or False if that takes too long."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._pending == 0, timeout)
+
+    def _flush_at_exit(self) -> None:
+        if not self.flush(_FLUSH_AT_EXIT):
+            events.emit("app.not_flushed", count=self._pending)
+
+    def _run(self) -> None:
+        while True:
+            batches = self._gather()
+            self._store_together(batches)
+            with self._changed:
+                self._pending -= len(batches)
+                self._changed.notify_all()
+
+    def _gather(self) -> list[_Batch]:
+        batches = [self._waiting.get()]
+        while len(batches) < _TOGETHER:
+            try:
+                batches.append(self._waiting.get_nowait())
+            except queue.Empty:
+                break
+        return batches
+
+    def _store_together(self, batches: list[_Batch]) -> None:
+        jobs = [job for batch in batches for job in batch.jobs]
+        try:
+            self._store(jobs)
+        except Exception as error:  # whatever it is, the callers must be told, and the thread go on
+            tasks = ", ".join(sorted({job.task for job in jobs}))
+            events.emit("app.store_failed", count=len(jobs), tasks=tasks, error=error)
+            for batch in batches:
+                batch.future.set_exception(error)
+        else:
+            for batch in batches:
+                batch.future.set_result(None)
+

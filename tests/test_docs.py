@@ -1,0 +1,92 @@
+"""Links in the documentation lead somewhere, and its examples are Python that runs."""
+
+import ast
+import doctest
+import re
+import textwrap
+from itertools import chain
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from markdown_it import MarkdownIt
+from mdit_py_plugins.anchors import anchors_plugin
+
+ROOT = Path(__file__).parent.parent
+DOCS = sorted(ROOT.glob("docs/**/*.md"))
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("packages/*/README.md")), *DOCS]
+LINKED = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+
+# A fence may be indented, as within a tab or a note.
+FENCE = re.compile(r"^([ \t]*)```python\b[^\n]*\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
+
+
+def name(path):
+    """Return what a page is called within the repository."""
+    return str(path.relative_to(ROOT))
+
+
+def tokens(path):
+    """Return all parts of a page, those within paragraphs included."""
+    markdown = MarkdownIt("gfm-like", {"linkify": False}).use(anchors_plugin, max_level=6)
+    parsed = markdown.parse(path.read_text())
+    return chain.from_iterable([token, *(token.children or [])] for token in parsed)
+
+
+def links(path):
+    """Yield what a page links to within this repository, as path and anchor."""
+    for token in tokens(path):
+        target = token.attrGet("href") or token.attrGet("src")
+        if target and not re.match(r"[a-z]+:", target):
+            yield unquote(target).partition("#")[::2]
+
+
+def anchors(path):
+    """Return the anchors of a page: of headings, and those that its text sets itself."""
+    text = path.read_text()
+    own = re.findall(r'(?:\bid="|\{ ?#)([\w.-]+)', text)
+    return {token.attrGet("id") for token in tokens(path)} | set(own)
+
+
+def documented(path):
+    """Return the Python names that are described on a page, whose members are anchors, too."""
+    return re.findall(r"^::: ([\w.]+)", path.read_text(), re.MULTILINE)
+
+
+def is_anchor(anchor, path):
+    """Whether a page has such a place."""
+    members = (f"{each}." for each in documented(path))
+    return anchor in {*anchors(path), *documented(path)} or anchor.startswith(tuple(members))
+
+
+def snippets():
+    """Yield the Python examples of all pages, each with the line where it begins."""
+    for path in PAGES:
+        text = path.read_text()
+        for match in FENCE.finditer(text):
+            line = text.count("\n", 0, match.start()) + 2
+            code = textwrap.dedent(match[2])
+            yield pytest.param(code, path, line, id=f"{name(path)}:{line}")
+
+
+@pytest.mark.parametrize("page", LINKED, ids=name)
+def test_links_lead_somewhere(page):
+    """Each relative link names a file of this repository, and each anchor a place in it."""
+    broken = []
+    for path, anchor in links(page):
+        target = page.parent / path if path else page
+        if not target.exists() or (anchor and not is_anchor(anchor, target)):
+            broken.append(f"{path}#{anchor}")
+    assert broken == []
+
+
+@pytest.mark.parametrize(("code", "path", "line"), list(snippets()))
+def test_snippets_are_python(code, path, line, tmp_path, monkeypatch):
+    """Each example compiles; one that shows a session at the prompt gives what it shows."""
+    if ">>>" not in code:
+        padded = "\n" * (line - 1) + code
+        compile(padded, path, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        return
+    monkeypatch.chdir(tmp_path)
+    session = doctest.DocTestParser().get_doctest(code, {}, name(path), str(path), line - 1)
+    assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(session).failed == 0
