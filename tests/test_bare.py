@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tarfile
+import threading
 import zipfile
 from contextlib import contextmanager
 
@@ -49,30 +50,41 @@ def serving(tmp_path, until):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        environ = {"HOME": str(tmp_path), "PATH": path, "PYTHONUNBUFFERED": "1"}
-        # So that the address is free, and pip finds its way out as it does elsewhere.
-        environ |= {name: os.environ[name] for name in os.environ if name.startswith("PIP_")}
+        # Nothing of this process's environment but what tells pip how to reach its index.
+        environ = {name: os.environ[name] for name in os.environ if name.startswith("PIP_")}
+        environ |= {"HOME": str(tmp_path), "PATH": path, "PYTHONUNBUFFERED": "1"}
         environ["FLASK_RUN_PORT"] = str(port)
-        log = tmp_path / "output"
-        with log.open("w") as output:
-            server = subprocess.Popen(
-                ["bash", "-c", command],
-                cwd=cwd,
-                env=environ,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        server = subprocess.Popen(
+            ["bash", "-c", f"exec 2>&1; {command}"],
+            cwd=cwd,
+            env=environ,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        lines = []
+        reader = threading.Thread(target=keep_lines, args=(server.stdout, lines), daemon=True)
+        reader.start()
         try:
-            until(lambda: "Running on" in log.read_text() or server.poll() is not None, within=180)
-            assert server.poll() is None, log.read_text()
-            yield f"http://127.0.0.1:{port}", log.read_text
+            until(lambda: "Running on" in "".join(lines) or not reader.is_alive(), within=180)
+            assert reader.is_alive(), "".join(lines)
+            yield f"http://127.0.0.1:{port}", lambda: "".join(lines)
         finally:
             if server.poll() is None:
                 os.killpg(server.pid, signal.SIGTERM)
             server.wait()
+        # The output ends when the last process ends that inherited it: the workers follow the app.
+        reader.join(timeout=20)
+        assert not reader.is_alive(), "some process has outlived the server"
+        server.stdout.close()
 
     return serve
+
+
+def keep_lines(output, lines):
+    """Read output to its end."""
+    for line in output:
+        lines.append(line)
 
 
 def test_sdists_bring_tests_and_licence(dist, packages):

@@ -4,6 +4,7 @@ import ast
 import doctest
 import re
 import textwrap
+from dataclasses import MISSING, fields
 from itertools import chain
 from pathlib import Path
 from urllib.parse import unquote
@@ -11,6 +12,9 @@ from urllib.parse import unquote
 import pytest
 from markdown_it import MarkdownIt
 from mdit_py_plugins.anchors import anchors_plugin
+
+from autocron import errors
+from autocron.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 DOCS = sorted(ROOT.glob("docs/**/*.md"))
@@ -90,3 +94,33 @@ def test_snippets_are_python(code, path, line, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     session = doctest.DocTestParser().get_doctest(code, {}, name(path), str(path), line - 1)
     assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(session).failed == 0
+
+
+def test_the_guide_lists_all_settings():
+    """The table has each setting in its order, with its default and with who may set it."""
+    table = (ROOT / "docs/guide/settings.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| (?:`(.+?)`)? ?\| ([\w, ]+) \|", table, re.MULTILINE)
+    assert rows == [
+        (
+            field.name,
+            "" if field.default is MISSING else repr(field.default).replace("'", '"'),
+            "app, tool" if field.metadata["admin"] else "app",
+        )
+        for field in fields(Settings)
+    ]
+
+
+def test_the_guide_shows_the_tree_of_errors():
+    """Each error of the code is in the tree, below the one that it derives from."""
+    text = (ROOT / "docs/guide/errors.md").read_text()
+    tree = re.search(r"^AutocronError\n(?:[│├└─ ]+\w+.*\n)+", text, re.MULTILINE)[0]
+    shown = [(re.search(r"\w", line).start() // 4, line.split()) for line in tree.splitlines()]
+    names = [(depth, re.findall(r"\w+", " ".join(words))) for depth, words in shown]
+    assert names == list(below(errors.AutocronError))
+
+
+def below(error, depth=0):
+    """Yield an error and all that derive from it, each with its built-in bases."""
+    yield depth, [error.__name__, *(base.__name__ for base in error.__bases__[1:])]
+    for each in error.__subclasses__():
+        yield from below(each, depth + 1)

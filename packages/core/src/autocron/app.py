@@ -163,7 +163,7 @@ def start(
 def _check_same(given: Mapping[str, Any]) -> None:
     if {**_process.given, "database": None} == {**given, "database": None}:
         running = _process.given.get("database")
-        if running is not None and Path(running).absolute() == Path(given["database"]).absolute():
+        if running is not None and Path(running).resolve() == Path(given["database"]).resolve():
             return
     raise AlreadyStarted(running=_in_words(_process.given), asked=_in_words(given))
 

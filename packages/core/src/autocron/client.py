@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from autocron.clock import Clock, system_clock
+from autocron.errors import StoreError
 from autocron.integration import Integration, find_function
 from autocron.listener import Listener
 from autocron.model import Job, JobStatus, NewJob
@@ -63,6 +64,9 @@ class Client:
         """Where the jobs are."""
         self.loaded: LoadedSettings = load_settings(given, self.store.settings(), prefix=prefix)
         """The settings, and where each of them comes from."""
+        self._enabled = self.settings.enabled
+        self._is_durable = self.settings.durability == "full"
+        self._waits = {"wait": True, "background": False, "auto": None}[self.settings.handover]
         self._starts_processes = autostart and self.settings.autostart and self.settings.enabled
         self._guard = threading.RLock()
         self._membership: Membership | None = None
@@ -83,8 +87,8 @@ class Client:
         self._guard = threading.RLock()
         self._writer: BackgroundWriter | None = None
         self._listener: Listener | None = None
-        self._wake_worker = Sender(self._folder.workers_socket).send
-        self._wake_supervisor = Sender(self._folder.supervisor_socket).send
+        self._workers = Sender(self._folder.workers_socket)
+        self._supervisor = Sender(self._folder.supervisor_socket)
         self._membership = None
 
     # Starting and stopping ------------------------------------------------------------------
@@ -112,6 +116,8 @@ class Client:
             if self._membership is not None:
                 self._membership.leave()
                 self._membership = None
+        self._workers.close()
+        self._supervisor.close()
         self.store.close()
 
     def flush(self) -> None:
@@ -135,6 +141,7 @@ class Client:
             integration=f"{kind.__module__}:{kind.__qualname__}",
             data=self._integration.describe(),
             path=[os.path.abspath(entry) for entry in sys.path],
+            argv=sys.argv,
             folder=os.getcwd(),
         )
         settings = {name: getattr(self.settings, name) for name in self.loaded.sources}
@@ -145,18 +152,13 @@ class Client:
     def dispatch(self, jobs: Sequence[NewJob]) -> list[Result[Any]]:
         """Store the jobs, all or none, and return their handles; see the setting `handover`."""
         self._check_process()
-        if not self.settings.enabled:
+        if not self._enabled:
             return [self._run_here(job) for job in jobs]
-        if self._waits_until_stored():
+        if self._waits is True or (self._waits is None and not _in_event_loop()):
             self._put_in(jobs)
             return [Result(job.id, self) for job in jobs]
         storing = self._background_writer().put(jobs)
         return [Result(job.id, self, storing) for job in jobs]
-
-    def _waits_until_stored(self) -> bool:
-        if self.settings.handover == "auto":
-            return not _in_event_loop()
-        return self.settings.handover == "wait"
 
     def _put_in(self, jobs: Sequence[NewJob]) -> None:
         now = self._clock()
@@ -164,15 +166,15 @@ class Client:
         # Workers are woken before the disk has it all: a job may run a moment before it is safe
         # from a loss of power, but the caller is not told that it is stored until it is.
         self._wake(jobs)
-        if self.settings.durability == "full":
+        if self._is_durable:
             self.store.sync()
 
     def _wake(self, jobs: Sequence[NewJob]) -> None:
-        later = [job.options.delay is not None or job.options.run_at is not None for job in jobs]
-        if any(later):
-            self._wake_supervisor(SOMETHING_DUE)
-        for _ in range(min(later.count(False), _MOST_WAKE_UPS)):
-            self._wake_worker()
+        for job in jobs[:_MOST_WAKE_UPS]:
+            if job.options.delay is None and job.options.run_at is None:
+                self._workers.send()
+            else:
+                self._supervisor.send(SOMETHING_DUE)
 
     def _background_writer(self) -> BackgroundWriter:
         with self._guard:
@@ -216,7 +218,11 @@ def _open_store(settings: Settings, folder: RuntimeFolder) -> Store:
         ttl=settings.ttl,
     )
     folder.create()
-    store.migrate()
+    try:
+        store.migrate()
+    except StoreError:
+        folder.remove_if_unused()
+        raise
     return store
 
 

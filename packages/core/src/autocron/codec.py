@@ -10,7 +10,7 @@ import binascii
 import json
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -133,7 +133,14 @@ def encode(value: Any, where: str = "the value") -> str:
         raise UnsupportedValue(where=where, type=type(value).__name__, reason=str(error)) from None
 
 
-def encode_arguments(names: Sequence[str], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+def _are_plain(values: Iterable[Any]) -> bool:
+    for value in values:
+        if type(value) not in _PLAIN:
+            return False
+    return True
+
+
+def encode_arguments(names: Sequence[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     """Return the arguments of a call as JSON text.
 
     Args:
@@ -149,10 +156,12 @@ def encode_arguments(names: Sequence[str], args: tuple[Any, ...], kwargs: Mappin
         '[["a@example.org"],{"copies":2}]'
     """
     try:
-        return encode([list(args), dict(kwargs)])
-    except UnsupportedValue:
+        if _are_plain(args) and _are_plain(kwargs.values()) and _TAG not in kwargs:  # most calls
+            return _encode((args, kwargs))
+        return encode([list(args), kwargs])
+    except (UnsupportedValue, ValueError):
         for index, value in enumerate(args):
-            encode(value, f"argument {names[index] if index < len(names) else index + 1!r}")
+            encode(value, f"argument {names[index] if index < len(names) else index + 1}")
         for name, value in kwargs.items():
             encode(value, f"argument {name}")
         raise
@@ -226,7 +235,7 @@ def decode(text: str) -> Any:
     """
     try:
         return _decode(text)
-    except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as error:
+    except Exception as error:  # others may have written anything, which is no fault of ours
         raise UnreadableValue(reason=f"{type(error).__name__}: {error}") from error
 
 

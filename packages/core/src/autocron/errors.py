@@ -2,7 +2,31 @@
 
 from __future__ import annotations
 
+import string
 from typing import Any, ClassVar
+
+_LONGEST_VALUE = 200
+
+
+def shown(value: Any) -> str:
+    """Return a value as an error shows it: its `repr`, unless that is long or fails.
+
+    Example:
+        >>> shown("5"), shown([0] * 1000)[-9:]
+        ("'5'", '0, 0, ...')
+    """
+    try:
+        text = repr(value)
+    except Exception:  # the application's own __repr__, or an integer that is too long for one
+        return f"<{type(value).__qualname__}>"
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."
+
+
+class _Words(string.Formatter):
+    """Formats messages such that no value can spoil them."""
+
+    def convert_field(self, value: Any, conversion: str | None) -> Any:
+        return shown(value) if conversion == "r" else super().convert_field(value, conversion)
 
 
 class AutocronError(Exception):
@@ -19,7 +43,7 @@ class AutocronError(Exception):
     message: ClassVar[str] = "{reason}"
 
     def __init__(self, **details: Any) -> None:
-        super().__init__(self.message.format(**details))
+        super().__init__(_Words().format(self.message, **details))
         self.details = details
 
 

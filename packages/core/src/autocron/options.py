@@ -45,12 +45,16 @@ def make_options(base: Options, given: dict[str, Any]) -> Options:
 
 
 def _total_seconds(parts: dict[str, Any]) -> float:
-    return sum(_seconds(name, value, _SECONDS[name]) for name, value in parts.items())
+    total = sum(_seconds(name, value, _SECONDS[name]) for name, value in parts.items())
+    if total > LONGEST_DELAY:
+        reason = "must be at most 100 years in all"
+        raise InvalidOption(option="+".join(parts), value=parts, reason=reason)
+    return total
 
 
 def _seconds(name: str, value: Any, unit: float = 1.0) -> float:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not 0 <= value * unit <= LONGEST_DELAY:
+    if not is_number or not 0 <= value <= LONGEST_DELAY / unit:
         reason = f"must be a number from 0 to {LONGEST_DELAY / unit:.0f} (100 years)"
         raise InvalidOption(option=name, value=value, reason=reason)
     return float(value * unit)
@@ -64,7 +68,7 @@ def _timestamp(moment: Any) -> float:
     try:
         timestamp = moment.timestamp()
     except (OverflowError, ValueError, OSError):
-        timestamp = math.inf
+        timestamp = 0.0 if moment.year < 1970 else math.inf
     now = datetime.now().timestamp()
     if not timestamp - now <= LONGEST_DELAY:
         reason = "must not be more than 100 years from now"

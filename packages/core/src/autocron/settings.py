@@ -10,7 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from autocron.errors import SettingsError
+from autocron.errors import SettingsError, shown
 from autocron.model import DEFAULT_TTL
 
 MAX_WORKERS = 64
@@ -199,7 +199,7 @@ def read_setting(name: str, value: Any, source: Source, prefix: str = "") -> Any
     try:
         return _FIELDS[name].metadata["read"](value)
     except ValueError as error:
-        raise ValueError(f"{_name(prefix, name)}={value!r}: {error}") from None
+        raise ValueError(f"{_name(prefix, name)}={shown(value)}: {error}") from None
 
 
 def _name(prefix: str, name: str) -> str:

@@ -75,7 +75,7 @@ class WorkerProcess:
 
     def _load(self) -> None:
         code = self._orders.code
-        sys.path[:] = code.path
+        sys.path[:], sys.argv[:] = code.path, code.argv
         integration = _integration_class(code.integration).from_description(code.data)
         self._client = Client(integration, self._orders.settings, autostart=False)
         app.become_worker(self._client)

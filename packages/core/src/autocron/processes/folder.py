@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,12 @@ class RuntimeFolder:
         """
         for path in (self.path, self.listeners):
             _make_private(path)
+
+    def remove_if_unused(self) -> None:
+        """Remove the folder again if nobody has used it: its database is none."""
+        with suppress(OSError):  # it is not empty
+            self.listeners.rmdir()
+            self.path.rmdir()
 
     @property
     def apps_lock(self) -> Path:

@@ -148,6 +148,7 @@ def when_free(path: Path, callback: Callable[[], None], *, name: str) -> None:
 
 _PATIENCE = 0.05
 _FIRST_PAUSE = 50e-6
+_LONGEST_PAUSE = 1e-3
 
 
 class _SharedFile:
@@ -158,28 +159,30 @@ class _SharedFile:
         self._descriptor = -1
         self._pid = -1
 
-    @property
-    def descriptor(self) -> int:
-        if self._pid != os.getpid():
-            self._descriptor, self._pid = _open(self._path), os.getpid()
-        return self._descriptor
-
-    def lock(self, mode: int) -> bool:
+    def lock(self, mode: int, pid: int) -> bool:
         """Take the lock if that is possible within a short time; return whether it was."""
-        pause, deadline = _FIRST_PAUSE, None
-        while True:
-            try:
-                fcntl.flock(self.descriptor, mode | fcntl.LOCK_NB)
-                return True
-            except BlockingIOError:
-                deadline = deadline or time.monotonic() + _PATIENCE
-                if time.monotonic() > deadline:
-                    return False
+        if self._pid != pid:
+            self._descriptor, self._pid = _open(self._path), pid
+        try:
+            fcntl.flock(self._descriptor, mode | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return self._lock_soon(mode)
+        return True
+
+    def _lock_soon(self, mode: int) -> bool:
+        pause, deadline = _FIRST_PAUSE, time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline:
             time.sleep(pause)
-            pause = min(pause * 1.5, 1e-3)
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            try:
+                fcntl.flock(self._descriptor, mode | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            return True
+        return False
 
     def unlock(self) -> None:
-        fcntl.flock(self.descriptor, fcntl.LOCK_UN)
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
 
 class _Turn(ABC):
@@ -190,10 +193,11 @@ class _Turn(ABC):
         self._pid = os.getpid()
 
     def __enter__(self) -> None:
-        if self._pid != os.getpid():  # a thread of the parent may have held it at the fork
-            self._threads, self._pid = threading.Lock(), os.getpid()
+        pid = os.getpid()
+        if self._pid != pid:  # a thread of the parent may have held it at the fork
+            self._threads, self._pid = threading.Lock(), pid
         self._threads.acquire()
-        self._begin()
+        self._begin(pid)
 
     def __exit__(
         self,
@@ -205,7 +209,7 @@ class _Turn(ABC):
         self._threads.release()
 
     @abstractmethod
-    def _begin(self) -> None: ...
+    def _begin(self, pid: int) -> None: ...
 
     @abstractmethod
     def _end(self) -> None: ...
@@ -218,8 +222,8 @@ class CallersTurn(_Turn):
         super().__init__()
         self._callers = _SharedFile(callers_lock)
 
-    def _begin(self) -> None:
-        self._callers.lock(fcntl.LOCK_EX)
+    def _begin(self, pid: int) -> None:
+        self._callers.lock(fcntl.LOCK_EX, pid)
 
     def _end(self) -> None:
         self._callers.unlock()
@@ -233,9 +237,9 @@ class WorkersTurn(_Turn):
         self._callers = _SharedFile(callers_lock)
         self._writers = _SharedFile(writers_lock)
 
-    def _begin(self) -> None:
-        self._writers.lock(fcntl.LOCK_EX)
-        if self._callers.lock(fcntl.LOCK_SH):
+    def _begin(self, pid: int) -> None:
+        self._writers.lock(fcntl.LOCK_EX, pid)
+        if self._callers.lock(fcntl.LOCK_SH, pid):
             self._callers.unlock()
 
     def _end(self) -> None:

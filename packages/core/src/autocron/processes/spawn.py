@@ -32,6 +32,8 @@ class AppCode:
     """What the class needs to be made anew; plain JSON."""
     path: list[str] = field(default_factory=list)
     """`sys.path` of the web process."""
+    argv: list[str] = field(default_factory=list)
+    """Its `sys.argv`, which the code may read while it is imported."""
     folder: str = "."
     """Its current directory."""
 

@@ -11,7 +11,7 @@ import select
 import socket
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 _LONGEST_ADDRESS = 100  # unix(7): 108 bytes with the final NUL on Linux, 104 elsewhere
@@ -19,13 +19,13 @@ LARGEST_MESSAGE = 100_000
 _LONGEST_WAIT = 3600.0
 
 
+def _is_short(path: Path) -> bool:
+    return len(os.fsencode(path)) <= _LONGEST_ADDRESS or sys.platform != "linux"
+
+
 @contextmanager
-def _address(path: Path) -> Iterator[str]:
+def _short_address(path: Path) -> Iterator[str]:
     """Give a name for the socket that is short enough for the kernel."""
-    name = str(path)
-    if len(os.fsencode(name)) <= _LONGEST_ADDRESS or sys.platform != "linux":
-        yield name
-        return
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield f"/proc/self/fd/{folder}/{path.name}"
@@ -38,23 +38,34 @@ class Sender:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)
+        self._address = str(path) if _is_short(path) else None
+        self._socket: socket.socket | None = None
 
     def send(self, message: bytes = b"") -> bool:
         """Send a message without ever waiting; return False if there is nobody to receive it."""
+        own = self._socket or self._open()
         try:
-            with _address(self._path) as address:
-                self._socket.sendto(message, address)
+            if self._address is not None:
+                own.sendto(message, self._address)
+            else:
+                with _short_address(self._path) as address:
+                    own.sendto(message, address)
         except BlockingIOError:
             return True  # there are so many already that one more changes nothing
         except (FileNotFoundError, ConnectionRefusedError):
             return False
         return True
 
+    def _open(self) -> socket.socket:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        return self._socket
+
     def close(self) -> None:
-        """Close the sender's own socket."""
-        self._socket.close()
+        """Close the sender's own socket; the next message opens one again."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
 
 class Inbox:
@@ -67,7 +78,7 @@ class Inbox:
         # Made beside its name and moved there, so that the name always leads to a socket.
         fresh = path.with_name(f"{path.name}.{os.getpid()}")
         fresh.unlink(missing_ok=True)
-        with _address(fresh) as address:
+        with nullcontext(str(fresh)) if _is_short(fresh) else _short_address(fresh) as address:
             self.socket.bind(address)
         os.chmod(fresh, 0o600)
         os.replace(fresh, path)
@@ -127,11 +138,13 @@ class WorkersInbox:
     def wait(self, timeout: float) -> None:
         """Wait until this worker is woken, for at most `timeout` seconds."""
         for descriptor, _ in self._poll.poll(timeout):
-            with suppress(BlockingIOError):  # another worker was faster
-                if descriptor == self._own:
-                    os.read(descriptor, 100)
-                else:
-                    self._socket.recv(1)
+            if descriptor == self._own:
+                os.read(descriptor, 100)
+                continue
+            try:
+                self._socket.recv(1)
+            except BlockingIOError:
+                pass  # another worker was faster
 
 
 class _Poll:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 import traceback
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any
 
 from autocron import codec
 from autocron.model import Failed, Succeeded
 
+_LONGEST_MESSAGE = 5_000
 _LONGEST_TRACEBACK = 50_000
 _OWN_FRAMES = 1
 
@@ -44,7 +46,15 @@ def execute(function: Callable[..., Any], arguments: str, name: str) -> Succeede
 def _run(coroutine: Any) -> Any:
     import asyncio
 
-    return asyncio.run(coroutine)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(coroutine)
+    # The caller is in an event loop, and a thread cannot have two at a time.
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(copy_context().run, asyncio.run, coroutine).result()
 
 
 def failure(error: BaseException, skip_frames: int = 0) -> Failed:
@@ -58,17 +68,20 @@ def failure(error: BaseException, skip_frames: int = 0) -> Failed:
     for _ in range(skip_frames):
         frames = frames.tb_next if frames and frames.tb_next else frames
     text = "".join(traceback.format_exception(type(error), error, frames))
-    if len(text) > _LONGEST_TRACEBACK:
-        half = _LONGEST_TRACEBACK // 2
-        text = f"{text[:half]}\n[...]\n{text[-half:]}"
-    return Failed(_printable(_message(error)), _printable(text))
+    message = _cut(_message(error), _LONGEST_MESSAGE, " [...] ")
+    return Failed(_printable(message), _printable(_cut(text, _LONGEST_TRACEBACK, "\n[...]\n")))
+
+
+def _cut(text: str, limit: int, gap: str) -> str:
+    half = limit // 2
+    return text if len(text) <= limit else text[:half] + gap + text[-half:]
 
 
 def _message(error: BaseException) -> str:
     name = type(error).__qualname__
     try:
         text = str(error)
-    except Exception as second:  # the application's own __str__
+    except BaseException as second:  # the application's own __str__
         text = f"<str() of it raised {type(second).__qualname__}>"
     return f"{name}: {text}" if text else name
 

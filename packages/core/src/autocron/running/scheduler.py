@@ -35,8 +35,16 @@ def run_due(store: Store, now: float) -> int:
 def next_due(store: Store) -> float | None:
     """Return the time at which something will be due next; None if nothing is planned."""
     job_due = store.next_due()
-    times = [due.due for due in store.schedules()[:1]] + ([] if job_due is None else [job_due])
-    return min(times, default=None)
+    schedule_due = next((due.due for due in store.schedules() if _is_readable(due)), None)
+    return min((due for due in (job_due, schedule_due) if due is not None), default=None)
+
+
+def _is_readable(due: DueSchedule) -> bool:
+    try:
+        parse_rule(due.schedule.rule)
+    except InvalidSchedule:
+        return False
+    return True
 
 
 def _fire(store: Store, due: DueSchedule, now: float) -> bool:

@@ -70,7 +70,7 @@ class Worker:
         job: ClaimedJob | None = None
         while job is not None or not self._stopping.is_set():
             if job is None:
-                job = self._persist(lambda: self._store.claim(self._number, self._clock()))
+                job = self._persist(self._claim)
             if job is None:
                 self._around.wait_for_work()
             else:
@@ -88,7 +88,7 @@ class Worker:
         events.emit("job.started", id=job.id, task=job.task, attempt=job.attempt)
         began = time.perf_counter()
         outcome = self._with_retries(job, self._attempt(job))
-        settled = self._persist(lambda: self._settle(job, outcome))
+        settled = self._persist(self._settle, job, outcome)
         self._current = None if settled is None else settled.next
         if settled is None:
             return None
@@ -111,16 +111,19 @@ class Worker:
             return Retrying(outcome, self._clock() + pause_after(job.attempt))
         return outcome
 
+    def _claim(self) -> ClaimedJob | None:
+        return self._store.claim(self._number, self._clock())
+
     def _settle(self, job: ClaimedJob, outcome: Outcome) -> Settled:
         claim_for = None if self._stopping.is_set() else self._number
         return self._store.settle(job, outcome, self._clock(), claim_for)
 
-    def _persist(self, work: Callable[[], T]) -> T | None:
+    def _persist(self, work: Callable[..., T], *arguments: Any) -> T | None:
         """Do what must be done with the store, for as long as it takes; None if stopped meanwhile."""
         pause = _FIRST_PAUSE
         while True:
             try:
-                return work()
+                return work(*arguments)
             except StoreError as error:
                 events.emit("worker.store_failed", number=self._number, error=error, pause=pause)
             if self._stopping.wait(pause):

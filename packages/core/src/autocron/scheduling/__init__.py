@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from autocron.errors import InvalidSchedule
 from autocron.scheduling.cron import CronRule, parse_cron
 from autocron.scheduling.every import EveryRule, parse_every
 
@@ -22,4 +23,8 @@ def parse_rule(text: str) -> Rule:
         ('cron 30 7 * * mon-fri', 'every 60')
     """
     kind, _, rest = text.partition(" ")
-    return parse_every(rest) if kind == "every" else parse_cron(rest)
+    if kind == "every":
+        return parse_every(rest)
+    if kind == "cron":
+        return parse_cron(rest)
+    raise InvalidSchedule(field="rule", value=text, reason="must begin with cron or every")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from autocron.errors import InvalidSchedule
 
@@ -220,9 +220,7 @@ def cron_from_lists(
 def _expression_of(field: _Field, values: Iterable[int | str] | None) -> str:
     if values is None:
         return "*"
-    if isinstance(values, str | int):
-        values = [values]
-    texts = [str(value) for value in values]
+    texts = [str(value) for value in _as_list(values)]
     if not texts:
         reason = "the list is empty; leave it out to mean all"
         raise InvalidSchedule(field=field.name, value=texts, reason=reason)
@@ -234,13 +232,17 @@ def _expression_of(field: _Field, values: Iterable[int | str] | None) -> str:
 def _weekdays_from_monday(values: Iterable[int | str] | None) -> list[int | str] | None:
     if values is None:
         return None
-    if isinstance(values, str | int):
-        values = [values]
-    return [_weekday_from_monday(value) for value in values]
+    return [_weekday_from_monday(value) for value in _as_list(values)]
+
+
+def _as_list(values: Any) -> list[Any]:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        return [values]
+    return list(values)
 
 
 def _weekday_from_monday(value: int | str) -> int | str:
-    if isinstance(value, str):
+    if isinstance(value, str) and value.lower() in _WEEKDAYS:
         return value
     if type(value) is not int or not 0 <= value <= 6:
         reason = "must be from 0 (Monday) to 6 (Sunday), or a name such as mon"

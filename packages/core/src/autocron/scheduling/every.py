@@ -43,8 +43,10 @@ def every_from(
     """
     parts = {"weeks": weeks, "days": days, "hours": hours, "minutes": minutes, "seconds": seconds}
     for name, value in parts.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise InvalidSchedule(field=name, value=value, reason="must be a finite number")
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not -_LONGEST <= value <= _LONGEST:
+            reason = "must be a number, and make up 100 years at most"
+            raise InvalidSchedule(field=name, value=value, reason=reason)
     total = (((weeks * 7 + days) * 24 + hours) * 60 + minutes) * 60 + seconds
     given = ", ".join(f"{name}={value}" for name, value in parts.items() if value) or "seconds=0"
     if not 1 <= total <= _LONGEST or total != int(total):
@@ -55,6 +57,6 @@ def every_from(
 
 def parse_every(text: str) -> EveryRule:
     """Return the rule of an interval that was written as its number of seconds."""
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(_LONGEST))):
         raise InvalidSchedule(field="every", value=text, reason="must be a number of seconds")
     return every_from(seconds=int(text))

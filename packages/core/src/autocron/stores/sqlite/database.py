@@ -67,17 +67,18 @@ class Database:
 
     def query(self, sql: str, parameters: Any = ()) -> list[Row]:
         """Return the rows of a query."""
-        return self._use(lambda connection: connection.execute(sql, parameters).fetchall())
+        return self._use(_fetch, sql, parameters)
 
     def execute(self, sql: str, parameters: Any = ()) -> list[Row]:
         """Run one statement as a transaction of its own; return its rows."""
         with self._turn:
-            return self.query(sql, parameters)
+            return self._use(_fetch, sql, parameters)
 
     def transaction(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction that holds the write lock from its beginning."""
         with self._turn:
-            return self._use(lambda connection: _in_transaction(connection, work))
+            outcome: T = self._use(_in_transaction, work)
+            return outcome
 
     def sync(self) -> None:
         """Return when all commits up to now are on the disk.
@@ -111,10 +112,13 @@ class Database:
 
     # Connections ------------------------------------------------------------------------------
 
-    def _use(self, work: Callable[[Connection], T]) -> T:
+    def _use(self, work: Callable[..., T], *arguments: Any) -> T:
         connection = self._take()
         try:
-            outcome = self._patiently(connection, work)
+            try:
+                outcome = work(connection, *arguments)
+            except sqlite3.Error as error:
+                outcome = self._retry(error, connection, work, *arguments)
         except BaseException:
             connection.close()  # whatever state it is in
             raise
@@ -148,10 +152,13 @@ class Database:
         except sqlite3.Error as error:
             raise self._error(error) from error
         try:
-            self._patiently(connection, _configure)
-        except BaseException:
-            connection.close()
-            raise
+            _configure(connection)
+        except sqlite3.Error as error:
+            try:
+                self._retry(error, connection, _configure)
+            except BaseException:
+                connection.close()
+                raise
         return connection
 
     def _make_file(self) -> None:
@@ -186,20 +193,21 @@ class Database:
 
     # Waiting and failing ----------------------------------------------------------------------
 
-    def _patiently(self, connection: Connection, work: Callable[[Connection], T]) -> T:
-        """Run `work`, again and again while another program has the database locked."""
-        pause, waited_since = _FIRST_PAUSE, None
-        while True:
-            try:
-                return work(connection)
-            except sqlite3.Error as error:
-                if not _is_busy(error):
-                    raise self._error(error) from error
-                waited_since = waited_since or time.monotonic()
-                if time.monotonic() - waited_since > self._busy_timeout:
-                    raise StoreBusy(path=self.path, seconds=self._busy_timeout) from error
+    def _retry(
+        self, error: sqlite3.Error, connection: Connection, work: Callable[..., T], *arguments: Any
+    ) -> T:
+        """Do what has failed, again and again while another program has the database locked."""
+        pause, deadline = _FIRST_PAUSE, time.monotonic() + self._busy_timeout
+        while _is_busy(error):
+            if time.monotonic() > deadline:
+                raise StoreBusy(path=self.path, seconds=self._busy_timeout) from error
             time.sleep(pause)
             pause = min(pause * 1.2, _LONGEST_PAUSE)
+            try:
+                return work(connection, *arguments)
+            except sqlite3.Error as next_error:
+                error = next_error
+        raise self._error(error) from error
 
     def _error(self, error: sqlite3.Error) -> StoreError:
         text = str(error)
@@ -213,12 +221,19 @@ class Database:
 
 
 def _configure(connection: Connection) -> None:
+    # Only a new database takes the page size. Each commit writes whole pages to the log, and most of a
+    # job's fit into a small one: ending and claiming takes a third less time than with 4096.
+    connection.execute("PRAGMA page_size=1024")
     # A new database changes into WAL mode; one that has it already only reports it.
     (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
     if mode != "wal":
         raise sqlite3.OperationalError(f"unable to open it in WAL mode (it stays in {mode} mode)")
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
+
+
+def _fetch(connection: Connection, sql: str, parameters: Any) -> list[Row]:
+    return connection.execute(sql, parameters).fetchall()
 
 
 def _in_transaction(connection: Connection, work: Callable[[Connection], T]) -> T:

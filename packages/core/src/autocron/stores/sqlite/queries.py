@@ -38,6 +38,9 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 # Make a queue known; claims look only into queues that are.
 ADD_QUEUE = "INSERT OR IGNORE INTO autocron_queues (name) VALUES (?)"
 
+# A partial index serves only queries that repeat its condition word by word, which is why
+# `state > 0 AND state < 3` stands beside the state that is meant.
+
 # Take the next job. For each queue the partial index gives its first job in one step; of these
 # few the best is taken. No other row is looked at, however many wait.
 CLAIM = """
@@ -48,7 +51,7 @@ WHERE seq = (
     FROM autocron_queues AS queue
     JOIN autocron_jobs AS job ON job.seq = (
         SELECT seq FROM autocron_jobs
-        WHERE state = 1 AND queue = queue.name
+        WHERE state = 1 AND state > 0 AND state < 3 AND queue = queue.name
         ORDER BY priority DESC, seq LIMIT 1)
     ORDER BY job.priority DESC, job.seq LIMIT 1)
 RETURNING id, task, arguments, attempt, retries, scheduled_for
@@ -83,7 +86,7 @@ RETURNING 0
 RELEASE_ALL = """
 UPDATE autocron_jobs
 SET state = 1, attempt = attempt - 1, worker = NULL, started_at = NULL
-WHERE state = 2 AND worker = ?
+WHERE state = 2 AND state > 0 AND state < 3 AND worker = ?
 """
 
 # Put back what a dead worker was running, or end it if it has cost too many workers.
@@ -95,7 +98,7 @@ SET crashes = crashes + 1,
     state = iif(crashes + 1 < :crash_limit, 1, 4),
     finished_at = iif(crashes + 1 < :crash_limit, NULL, :now),
     expires_at = iif(crashes + 1 < :crash_limit, NULL, :now + coalesce(ttl, :ttl))
-WHERE state = 2 AND worker = :worker
+WHERE state = 2 AND state > 0 AND state < 3 AND worker = :worker
 RETURNING id, task, state, awaited
 """
 

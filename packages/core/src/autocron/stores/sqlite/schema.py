@@ -8,7 +8,8 @@ from __future__ import annotations
 
 # Which jobs a worker can claim is told by `state` alone, never by comparing a due time: jobs for
 # later lie in an index of their own, and however many they are, a claim does not meet them. Each
-# index holds only the rows in one situation, so that a job is in two of them at most.
+# index holds only the rows in one situation. Those that are ready and those that run share one,
+# so that a claim changes one page of it where two indexes would be two.
 _VERSION_1 = """
 CREATE TABLE autocron_jobs (
     seq INTEGER PRIMARY KEY,              -- the order in which jobs were put in
@@ -35,9 +36,9 @@ CREATE TABLE autocron_jobs (
     schedule TEXT,
     scheduled_for REAL
 ) STRICT;
-CREATE INDEX autocron_ready ON autocron_jobs (queue, priority DESC, seq) WHERE state = 1;
+CREATE INDEX autocron_active ON autocron_jobs (state, queue, priority DESC, seq)
+    WHERE state > 0 AND state < 3;
 CREATE INDEX autocron_later ON autocron_jobs (run_at) WHERE state = 0;
-CREATE INDEX autocron_running ON autocron_jobs (worker) WHERE state = 2;
 CREATE INDEX autocron_expiring ON autocron_jobs (expires_at) WHERE expires_at IS NOT NULL;
 CREATE UNIQUE INDEX autocron_ticks ON autocron_jobs (schedule, scheduled_for)
     WHERE schedule IS NOT NULL;

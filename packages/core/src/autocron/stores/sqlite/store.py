@@ -53,10 +53,10 @@ class SqliteStore:
     # Jobs, as callers see them ----------------------------------------------------------------
 
     def enqueue(self, jobs: Sequence[NewJob], now: float) -> None:
-        queues = frozenset([job.options.queue for job in jobs])
-        if len(jobs) == 1 and queues <= self._known_queues:
+        if len(jobs) == 1 and jobs[0].options.queue in self._known_queues:
             self._database.execute(queries.ENQUEUE, _new_row(jobs[0], now))
             return
+        queues = frozenset([job.options.queue for job in jobs])
         rows = [_new_row(job, now) for job in jobs]
         self._database.transaction(lambda connection: _enqueue(connection, queues, rows))
         self._known_queues |= queues

@@ -1,0 +1,21 @@
+"""The application whose workers are measured: it imports nothing but autocron."""
+
+import time
+
+import autocron
+
+
+@autocron.delay
+def nothing() -> None:
+    """Does nothing, which is what it costs to run a job."""
+
+
+@autocron.delay
+def now() -> int:
+    """Tells when its first line ran, on the clock that all processes share."""
+    return time.monotonic_ns()
+
+
+@autocron.delay
+def write(to: str, text: str) -> None:
+    """Takes arguments as a call in an application does."""

@@ -1,0 +1,280 @@
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+import autocron
+from autocron.errors import AlreadyStarted, DatabaseUnusable, NotStarted, SettingsError, StoreError
+
+TEXT = """
+import autocron
+
+@autocron.delay
+def send(to): ...
+"""
+
+
+@pytest.fixture
+def send(make_module):
+    """Return a task."""
+    return make_module(TEXT).send
+
+
+def test_a_second_start_with_the_same_settings_does_nothing(path, started):
+    """A module that is imported twice may call it twice, also with a relative path."""
+    autocron.start(path, autostart=False)
+    autocron.start(os.path.relpath(path), autostart=False)
+
+
+def test_a_second_start_with_other_settings_is_an_error(path, started):
+    """Both are shown, and the first stays in force."""
+    with pytest.raises(AlreadyStarted, match=r"workers='2'.*cannot be used"):
+        autocron.start(path, autostart=False, workers=2)
+    with pytest.raises(AlreadyStarted, match=r"other\.db"):
+        autocron.start(path.with_name("other.db"), autostart=False)
+    assert not path.with_name("other.db").exists()
+
+
+def test_to_stop_twice_does_no_harm(path):
+    """Nor before a start; after it, another database may be started."""
+    autocron.stop()
+    autocron.stop()
+    autocron.start(path, autostart=False)
+    autocron.stop()
+    autocron.stop()
+    autocron.start(path.with_name("other.db"), autostart=False)
+    autocron.stop()
+
+
+def test_without_a_start_there_is_no_database():
+    """What needs one says what to do."""
+    for ask in (autocron.jobs, lambda: autocron.result("x")):
+        with pytest.raises(NotStarted, match=r'call autocron\.start\("project\.db"\) first'):
+            ask()
+
+
+@pytest.mark.parametrize("settings", [{"workers": 0}, {"worker": 1}, {"durability": "half"}])
+def test_wrong_settings_start_nothing(path, settings):
+    """There is no database, and nothing is half done."""
+    with pytest.raises(SettingsError):
+        autocron.start(path, **settings)
+    assert list(path.parent.iterdir()) == []
+    with pytest.raises(NotStarted):
+        autocron.jobs()
+
+
+def test_an_unusable_database_starts_nothing(path):
+    """A later start with a better one works."""
+    path.mkdir()
+    with pytest.raises(DatabaseUnusable, match="is a directory: name a file in it"):
+        autocron.start(path)
+    with pytest.raises(NotStarted):
+        autocron.jobs()
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_calls_made_before_the_start_are_kept(send, path):
+    """They are stored by it, in their order, and their handles work from then on."""
+    before = [send("a"), *send.enqueue_many([("b",), ("c",)])]
+    assert [result.status for result in before] == ["WAITING"] * 3
+    assert [result.ready for result in before] == [False] * 3
+    assert all(not result.storing.done() for result in before)
+    autocron.start(path, autostart=False)
+    assert [job.id for job in reversed(autocron.jobs())] == [result.id for result in before]
+    assert all(result.storing.done() for result in before)
+    assert [result.status for result in before] == ["WAITING"] * 3
+    for result in before:
+        result.wait_stored(0)
+    autocron.stop()
+
+
+def test_calls_survive_a_failed_start(send, path, tmp_path):
+    """Only the start that works takes them over."""
+    result = send("a")
+    with pytest.raises(StoreError):
+        autocron.start(tmp_path)
+    autocron.start(path, autostart=False)
+    assert [job.id for job in autocron.jobs()] == [result.id]
+    autocron.stop()
+
+
+def test_a_process_that_ends_without_a_start_says_so(run_program):
+    """Its log names how many calls are lost, and of which tasks."""
+    ended = run_program(
+        """
+        import autocron
+
+        @autocron.delay
+        def send(to): ...
+
+        @autocron.delay
+        def count(): ...
+
+        send("a")
+        send.enqueue_many([("b",), ("c",)])
+        count()
+        """
+    )
+    assert ended.returncode == 0
+    assert ended.stderr == (
+        "this process ends without having called autocron.start(): 4 calls were not stored and "
+        "will not run (program.count, program.send)\n"
+    )
+
+
+def test_a_process_that_has_called_nothing_is_silent(run_program):
+    """Importing tasks is no reason to warn."""
+    ended = run_program("import autocron\n@autocron.delay\ndef send(to): ...\n")
+    assert (ended.returncode, ended.stderr, ended.stdout) == (0, "", "")
+
+
+HANDOVER = """
+import asyncio, sys, autocron
+
+@autocron.delay
+def send(to): ...
+
+if __name__ == "__main__":
+    autocron.start("jobs.db", autostart=False, handover=sys.argv[1])
+
+    async def view():
+        results = [send(str(number)) for number in range(100)]
+        print(sum(result.storing is None for result in results))
+        if sys.argv[2] == "await":
+            await results[-1].stored()
+            print(len(autocron.jobs(1000)))
+
+    asyncio.run(view())
+"""
+
+
+@pytest.mark.parametrize("handover", ["auto", "background"])
+@pytest.mark.parametrize("how", ["await", "forget"])
+def test_calls_in_an_event_loop_are_stored_in_the_background(run_program, path, how, handover):
+    """None waits; all are stored when one awaits it, or when the program ends in order."""
+    ended = run_program(HANDOVER, handover, how)
+    assert ended.stderr == ""
+    assert ended.stdout.split() == ["0", "100"] if how == "await" else ["0"]
+    autocron.start(path, autostart=False)
+    assert len(autocron.jobs(1000)) == 100
+    autocron.stop()
+
+
+def test_handover_can_be_made_to_wait(run_program):
+    """With `"wait"` a call in an event loop returns when its job is stored."""
+    ended = run_program(HANDOVER, "wait", "forget")
+    assert ended.stdout.split() == ["100"]
+
+
+def test_what_is_stored_survives_a_kill(run_program, path):
+    """A call that has returned is committed: nothing is lost by `kill -9` straight after."""
+    ended = run_program(
+        """
+        import autocron, os, signal
+
+        @autocron.delay
+        def send(to): ...
+
+        if __name__ == "__main__":
+            autocron.start("jobs.db", autostart=False)
+            for number in range(10):
+                send(number)
+            os.kill(os.getpid(), signal.SIGKILL)
+        """
+    )
+    assert ended.returncode == -9
+    autocron.start(path, autostart=False)
+    assert len(autocron.jobs()) == 10
+    autocron.stop()
+
+
+def test_calls_of_a_forked_child_are_stored(run_program, path):
+    """Before and after the fork, in parent and child, also when the parent was in a thread."""
+    ended = run_program(
+        """
+        import autocron, os
+
+        @autocron.delay
+        def send(to): ...
+
+        if __name__ == "__main__":
+            autocron.start("jobs.db", autostart=False)
+            send("parent, before")
+            child = os.fork()
+            for number in range(20):
+                send(f"{os.getpid()} {number}")
+            if child:
+                assert os.waitpid(child, 0)[1] == 0
+            os._exit(0)
+        """
+    )
+    assert ended.returncode == 0, ended.stderr
+    autocron.start(path, autostart=False)
+    assert len(autocron.jobs()) == 41
+    autocron.stop()
+
+
+def test_many_threads_may_call_at_once(send, started):
+    """Each call is stored once."""
+    threads = [
+        threading.Thread(target=lambda: [send(str(number)) for number in range(20)])
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(started.jobs(1000)) == 160
+
+
+def test_jobs_can_be_listed_by_status(send, started):
+    """Newest first, as many as are wanted."""
+    results = send.enqueue_many([("a",), ("b",), ("c",)])
+    assert [job.id for job in started.jobs(2)] == [results[2].id, results[1].id]
+    assert len(started.jobs(status=autocron.JobStatus.WAITING)) == 3
+    assert started.jobs(status=autocron.JobStatus.DONE) == []
+
+
+def test_a_relative_path_is_taken_from_the_current_directory(tmp_path, monkeypatch):
+    """By `start`, whatever happens to the directory afterwards."""
+    monkeypatch.chdir(tmp_path)
+    autocron.start("jobs.db", autostart=False)
+    monkeypatch.chdir(os.sep)
+    assert autocron.jobs() == []
+    autocron.stop()
+    assert tmp_path.joinpath("jobs.db").exists()
+
+
+def test_a_program_can_be_run_from_standard_input(tmp_path):
+    """Where there is no file, `start` without tasks works, and says nothing."""
+    text = "import autocron; autocron.start('jobs.db', autostart=False); print(autocron.jobs())"
+    ended = subprocess.run(
+        [sys.executable, "-c", text],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (ended.stdout, ended.stderr) == ("[]\n", "")
+
+
+def test_stored_says_what_kept_it(send, path, tmp_path):
+    """A job that could not be stored in the background raises where that is asked for."""
+    autocron.start(path, autostart=False, handover="background", busy_timeout=0.05)
+    import sqlite3
+
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    result = send("a")
+    with pytest.raises(StoreError, match="was locked by another program"):
+        result.wait_stored(30)
+    with pytest.raises(StoreError):
+        asyncio.run(result.stored())
+    with pytest.raises(StoreError):
+        _ = result.status
+    other.close()
+    autocron.stop()

@@ -1,0 +1,169 @@
+import pytest
+
+from autocron.codec import decode, encode_arguments
+from autocron.model import Failed, Succeeded
+from autocron.running.executor import execute
+
+NO_ARGUMENTS = "[[],{}]"
+
+
+def run(function, *args, **kwargs):
+    """Run a function as a worker does."""
+    return execute(function, encode_arguments((), args, kwargs), "shop.task")
+
+
+def raiser(error):
+    """Return a function that raises an error."""
+
+    def function():
+        raise error
+
+    return function
+
+
+def test_what_is_returned_is_stored():
+    """The outcome holds the text of the value."""
+    outcome = run(lambda *args, **kwargs: (args, kwargs), 1, "a", b=2.5)
+    assert isinstance(outcome, Succeeded)
+    assert decode(outcome.result) == ((1, "a"), {"b": 2.5})
+
+
+def test_async_functions_run_to_their_end():
+    """An `async def` task has an event loop of its own."""
+
+    async def double(value):
+        import asyncio
+
+        await asyncio.sleep(0)
+        return value * 2
+
+    assert run(double, 4) == Succeeded("8")
+
+
+def test_an_async_function_that_raises_has_failed():
+    """Its error is stored as that of any other."""
+
+    async def fail():
+        raise KeyError("no")
+
+    assert run(fail).error == "KeyError: 'no'"
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ValueError("bad"), "ValueError: bad"),
+        (ValueError(), "ValueError"),
+        (SystemExit(3), "SystemExit: 3"),
+        (SystemExit(), "SystemExit"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (GeneratorExit(), "GeneratorExit"),
+        (MemoryError(), "MemoryError"),
+        (StopIteration(1), "StopIteration: 1"),
+        (BaseException("odd"), "BaseException: odd"),
+    ],
+    ids=repr,
+)
+def test_whatever_is_raised_ends_only_the_job(error, message):
+    """Also what would end a program."""
+    assert run(raiser(error)).error == message
+
+
+def test_the_traceback_is_the_tasks_own():
+    """It begins in the function, and shows nothing of how it was called."""
+
+    def outer():
+        inner()
+
+    def inner():
+        raise ValueError("deep")
+
+    lines = run(outer).traceback.splitlines()
+    assert "in outer" in lines[1]
+    assert any("in inner" in line for line in lines)
+    assert "autocron/running" not in str(lines)
+
+
+def test_recursion_without_end_is_an_error():
+    """It costs the job and not the worker, and its traceback is no book."""
+
+    def recurse(value):
+        return recurse(value + 1) + 1
+
+    outcome = run(recurse, 0)
+    assert outcome.error.startswith("RecursionError")
+    assert len(outcome.traceback) < 60_000
+    assert run(len, "abc") == Succeeded("3")
+
+
+def test_a_result_that_cannot_be_stored_is_an_error():
+    """The message says that it is the result, and of which task."""
+    outcome = run(object)
+    assert isinstance(outcome, Failed)
+    assert outcome.error.startswith(
+        "UnsupportedValue: the result of shop.task holds a object, which cannot be stored"
+    )
+
+
+def test_arguments_that_somebody_else_wrote_are_an_error():
+    """Stored text that is no arguments ends that one job."""
+    for text in ("", "nonsense", "{}", '[[{"$":"os.system","v":"x"}],{}]'):
+        assert execute(print, text, "shop.task").error.startswith("UnreadableValue")
+
+
+def test_arguments_that_no_longer_fit_are_an_error():
+    """The code may have changed since the call."""
+    assert run(len, 1, 2, 3).error.startswith("TypeError")
+
+
+class Unspeakable(Exception):
+    def __str__(self):
+        raise RuntimeError("not even that")
+
+
+def test_an_error_without_words_is_an_error():
+    """An exception whose `str()` raises is named by its type."""
+    assert run(raiser(Unspeakable())).error == "Unspeakable: <str() of it raised RuntimeError>"
+
+
+class Fatal(Exception):
+    def __str__(self):
+        raise SystemExit
+
+
+def test_an_error_that_exits_when_it_is_shown_is_an_error():
+    """A `str()` that raises what is no `Exception` costs the job and not the worker."""
+    assert run(raiser(Fatal())).error == "Fatal: <str() of it raised SystemExit>"
+
+
+def test_halves_of_characters_can_be_stored():
+    """Lone surrogates, as in names of files, are escaped: the database could not take them."""
+    outcome = run(raiser(OSError("name \udcff")))
+    assert outcome.error == r"OSError: name \udcff"
+    outcome.traceback.encode("utf-8")
+
+
+def test_a_message_as_long_as_a_book_is_cut():
+    """A gigabyte of text in an exception does not go into the database."""
+    outcome = run(raiser(ValueError("x" * 10_000_000)))
+    assert len(outcome.error) < 60_000
+    assert len(outcome.traceback) < 60_000
+    assert outcome.error.startswith("ValueError: xxx")
+
+
+def test_the_ends_of_a_long_traceback_are_kept():
+    """Where it began and what it was are worth more than the middle."""
+
+    def chain(depth):
+        try:
+            if depth:
+                chain(depth - 1)
+            raise ValueError(f"number {depth}")
+        except Exception as error:
+            raise KeyError(f"{depth}" * 100) from error
+
+    text = run(chain, 300).traceback
+    assert len(text) < 60_000
+    assert "[...]" in text
+    assert "number 0" in text
+    assert text.endswith("'\n")

@@ -1,0 +1,300 @@
+"""The file itself: who may read it, what else it may be, and who else holds it."""
+
+import os
+import sqlite3
+import stat
+import sys
+import threading
+import time
+from contextlib import closing, nullcontext
+
+import pytest
+
+from autocron.errors import DatabaseUnusable, NewerSchema, StoreBusy, StoreError
+from autocron.model import NewJob
+from autocron.stores.sqlite import SqliteStore, schema
+
+NOW = 1_795_000_000.0
+JOB = NewJob("1", "shop.task", "[[],{}]")
+
+
+@pytest.fixture
+def open_store(path):
+    """A function that makes a store; all are closed at the end."""
+    stores = []
+
+    def make(at=path, **more):
+        stores.append(SqliteStore(at, turn=nullcontext(), **more))
+        return stores[-1]
+
+    yield make
+    for store in stores:
+        store.close()
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o077, 0o777], ids=oct)
+def test_the_files_are_their_owners_alone(path, mask, open_store):
+    """Database, log and index of the log have mode 0600, whatever the umask."""
+    before = os.umask(mask)
+    try:
+        store = open_store()
+        store.migrate()
+        store.enqueue([JOB], NOW)
+    finally:
+        os.umask(before)
+    modes = {file.name: oct(stat.S_IMODE(file.stat().st_mode)) for file in path.parent.iterdir()}
+    assert modes == dict.fromkeys(["jobs.db", "jobs.db-shm", "jobs.db-wal"], "0o600")
+
+
+def test_the_umask_is_left_alone(open_store):
+    """It belongs to the whole process."""
+    before = os.umask(0o022)
+    os.umask(0o022)
+    open_store().migrate()
+    assert os.umask(before) == 0o022
+
+
+# What is no database of ours ------------------------------------------------------------------
+
+
+def test_a_directory_is_refused(tmp_path, open_store):
+    """The error says what to name instead."""
+    with pytest.raises(DatabaseUnusable, match="is a directory: name a file in it"):
+        open_store(tmp_path).migrate()
+
+
+@pytest.mark.parametrize("place", ["below a file", "/proc", "nowhere"])
+def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path, open_store, place):
+    """The error says why, and that a folder is needed that you may write to."""
+    tmp_path.joinpath("file").touch()
+    paths = {
+        "below a file": tmp_path / "file" / "jobs.db",
+        "/proc": "/proc/jobs.db",
+        "nowhere": tmp_path / "nowhere" / "jobs.db",
+    }
+    with pytest.raises(DatabaseUnusable, match=r"cannot be made \(.+\): name a file in a folder"):
+        open_store(type(tmp_path)(paths[place])).migrate()
+
+
+@pytest.mark.parametrize("content", [b"hello", b"\0" * 5000, b"SQLite format 2\0" * 300])
+def test_a_file_that_is_no_database_is_refused(path, open_store, content):
+    """And it is left as it is."""
+    path.write_bytes(content)
+    with pytest.raises(DatabaseUnusable, match="is not an SQLite database: name another file"):
+        open_store().migrate()
+    assert path.read_bytes() == content
+    assert [file.name for file in path.parent.iterdir()] == ["jobs.db"]
+
+
+def test_an_empty_file_becomes_a_database(path, open_store):
+    """`touch` or `mktemp` may have made it."""
+    path.touch()
+    store = open_store()
+    store.migrate()
+    assert store.latest(1) == []
+
+
+def test_another_programs_database_is_refused(path, open_store):
+    """One that numbers its own tables with `user_version` would be mistaken for ours."""
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE songs (title)")
+        other.execute("PRAGMA user_version=3")
+    with pytest.raises(DatabaseUnusable, match="belongs to another program.*user_version=3"):
+        open_store().migrate()
+    with closing(sqlite3.connect(path)) as other:
+        assert other.execute("SELECT name FROM sqlite_schema").fetchall() == [("songs",)]
+
+
+def test_an_applications_own_database_can_be_shared(path, open_store):
+    """Its tables stay as they are beside ours."""
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE songs (title)")
+        other.execute("INSERT INTO songs VALUES ('x')")
+        other.commit()
+    store = open_store()
+    store.migrate()
+    store.enqueue([JOB], NOW)
+    with closing(sqlite3.connect(path)) as other:
+        assert other.execute("SELECT * FROM songs").fetchall() == [("x",)]
+
+
+def test_a_newer_schema_is_refused_by_its_number(path, open_store):
+    """The error says which versions there are, and nothing is changed."""
+    store = open_store()
+    store.migrate()
+    store.close()
+    newer = schema.KNOWN_VERSION + 1
+    with closing(sqlite3.connect(path)) as other:
+        other.execute(f"PRAGMA user_version={newer}")
+    with pytest.raises(NewerSchema, match=f"has schema version {newer}.*up to {newer - 1}"):
+        open_store().migrate()
+
+
+def test_a_database_that_is_deleted_is_an_error_or_made_again(path, open_store):
+    """Whoever deletes the file under a running process gets an error, and no crash."""
+    store = open_store()
+    store.migrate()
+    store.enqueue([JOB], NOW)
+    for file in path.parent.iterdir():
+        file.unlink()
+    for _ in range(3):
+        try:
+            store.enqueue([JOB], NOW)
+            store.sync()
+            store.get("1")
+        except StoreError:
+            pass
+    fresh = open_store()
+    fresh.migrate()
+    fresh.enqueue([JOB], NOW)
+    assert fresh.get("1").task == "shop.task"
+
+
+@pytest.mark.parametrize("version", [(3, 36, 9), (3, 7, 17)])
+def test_an_old_sqlite_is_refused(run_program, version):
+    """The error says which is needed and which is there."""
+    ended = run_program(
+        f"""
+        import sqlite3
+        sqlite3.sqlite_version_info, sqlite3.sqlite_version = {version}, "3.old"
+        import autocron
+        try:
+            autocron.start("jobs.db")
+        except autocron.AutocronError as error:
+            print(error)
+        """
+    )
+    assert "it needs SQLite 3.37 or newer, and this Python has SQLite 3.old" in ended.stdout
+
+
+# Who else holds it ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def other(path):
+    """Return another program's connection."""
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        yield other
+
+
+def test_a_locked_database_is_an_error_after_a_time(other, open_store):
+    """After `busy_timeout` the error says so, and nothing is stored."""
+    store = open_store(busy_timeout=0.2)
+    store.migrate()
+    other.execute("BEGIN IMMEDIATE")
+    began = time.monotonic()
+    with pytest.raises(StoreBusy, match=r"was locked by another program for more than 0\.2 s"):
+        store.enqueue([JOB], NOW)
+    assert time.monotonic() - began >= 0.2
+    other.execute("ROLLBACK")
+    assert store.get("1") is None
+    store.enqueue([JOB], NOW)
+    assert store.get("1").status == "WAITING"
+
+
+def test_readers_do_not_wait(other, open_store):
+    """To look at a job while somebody writes takes no time."""
+    store = open_store(busy_timeout=30)
+    store.migrate()
+    store.enqueue([JOB], NOW)
+    other.execute("BEGIN IMMEDIATE")
+    assert store.get("1").status == "WAITING"
+    assert store.counts()["WAITING"] == 1
+
+
+def test_a_writer_goes_on_when_the_lock_is_free(other, open_store, until):
+    """It waits for as long as it may, and no longer than it must."""
+    store = open_store(busy_timeout=30)
+    store.migrate()
+    other.execute("BEGIN IMMEDIATE")
+    writing = threading.Thread(target=lambda: store.enqueue([JOB], NOW))
+    writing.start()
+    writing.join(0.3)
+    assert writing.is_alive()
+    other.execute("ROLLBACK")
+    writing.join(10)
+    assert store.get("1").status == "WAITING"
+
+
+def test_a_new_database_may_be_locked_too(other, open_store):
+    """Also the first look at it is bounded by `busy_timeout`."""
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StoreBusy):
+        open_store(busy_timeout=0.05).migrate()
+
+
+# What survives a loss of power ----------------------------------------------------------------
+
+
+def test_sync_forces_the_log_to_the_disk(path, open_store):
+    """`fdatasync` is called on the write-ahead log, after the commit and before `sync` returns."""
+    store = open_store()
+    store.migrate()
+    happened = []
+
+    def watch(frame, event, function):
+        if event == "c_call" and function is getattr(os, "fdatasync", os.fsync):
+            log = os.stat(f"{path}-wal")
+            names = [name for name in frame.f_locals if isinstance(frame.f_locals[name], int)]
+            synced = [os.fstat(frame.f_locals[name]).st_ino for name in names]
+            happened.append(log.st_ino in synced)
+        if event == "c_call" and getattr(function, "__name__", "") == "execute":
+            happened.append("statement")
+
+    sys.setprofile(watch)
+    try:
+        store.enqueue([JOB], NOW)
+        happened.append("stored")
+        store.sync()
+        happened.append("synced")
+    finally:
+        sys.setprofile(None)
+    assert happened[-3:] == ["stored", True, "synced"]
+    assert "statement" in happened[:-3]
+
+
+def test_a_log_that_was_replaced_is_opened_anew(path, open_store):
+    """`sync` does not force a deleted file to the disk."""
+    store = open_store()
+    store.migrate()
+    store.enqueue([JOB], NOW)
+    store.sync()
+    first = os.fstat(store._database._log).st_ino
+    store.close()
+    store.enqueue([NewJob("2", "t", "[[],{}]")], NOW)
+    store.sync()
+    assert os.fstat(store._database._log).st_ino == os.stat(f"{path}-wal").st_ino
+    assert first
+
+
+# The rest of the process ----------------------------------------------------------------------
+
+
+def test_nothing_is_registered_for_the_whole_process(open_store):
+    """The application's own adapters and converters of `sqlite3` stay as they are."""
+    adapters, converters = dict(sqlite3.adapters), dict(sqlite3.converters)
+    store = open_store()
+    store.migrate()
+    store.enqueue([JOB], NOW)
+    assert (sqlite3.adapters, sqlite3.converters) == (adapters, converters)
+
+
+def test_connections_are_few_however_many_threads_come(open_store):
+    """A server that starts a thread for each request does not open a connection for each."""
+    store = open_store()
+    store.migrate()
+    for _ in range(50):
+        thread = threading.Thread(target=lambda: store.get("1"))
+        thread.start()
+        thread.join()
+    assert len(store._database._idle) == 1
+
+
+def test_a_closed_store_opens_again(open_store):
+    """To close it twice does no harm either."""
+    store = open_store()
+    store.migrate()
+    store.close()
+    store.close()
+    store.enqueue([JOB], NOW)
+    assert store.get("1").id == "1"

@@ -1,0 +1,111 @@
+"""How SQLite does what the store asks for; what it does is shown by the contract suite."""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from autocron.model import NewJob, Options, Succeeded
+from autocron.stores.sqlite import queries
+
+NOW = 1_795_000_000.0
+
+
+def job(number, **options):
+    """Return a job with an id of its own."""
+    return NewJob(str(number), "shop.task", "[[],{}]", Options(**options))
+
+
+def steps_of(store, work):
+    """Return how many hundreds of steps SQLite's virtual machine takes for `work`."""
+    work()  # statements are prepared, and pages are read
+    (connection,) = store._database._idle
+    steps = 0
+
+    def count():
+        nonlocal steps
+        steps += 1
+
+    connection.set_progress_handler(count, 10)
+    work()
+    connection.set_progress_handler(None, 0)
+    return steps
+
+
+def plan(path, sql, parameters=()):
+    """Return SQLite's plan of a query as one text."""
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)
+        return "\n".join(row[3] for row in rows)
+
+
+def test_a_claim_uses_the_index_of_jobs_that_are_ready(store, path):
+    """It searches that index once for each queue, and scans no table but that of the queues."""
+    lines = plan(path, queries.CLAIM, (1, NOW)).splitlines()
+    assert any("USING INDEX autocron_ready (queue=?)" in line or
+               "USING COVERING INDEX autocron_ready (queue=?)" in line for line in lines)  # fmt: skip
+    assert [line for line in lines if line.startswith("SCAN")] == ["SCAN queue"]
+    assert not any("TEMP B-TREE FOR ORDER BY" in line and "queue" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("sql", "parameters", "index"),
+    [
+        ("PROMOTE", (NOW, 10), "autocron_later"),
+        ("NEXT_DUE", (), "autocron_later"),
+        ("PRUNE", (NOW, 10), "autocron_expiring"),
+        ("RECLAIM", {"worker": 1, "reason": "", "crash_limit": 3, "now": 0, "ttl": 0}, "autocron_running"),
+        ("RELEASE_ALL", (1,), "autocron_running"),
+        ("FINISH", dict.fromkeys(["state", "now", "ttl", "result", "error", "traceback", "id", "attempt"], 1), "autoindex"),
+        ("UNENDED", ('["a"]',), "autoindex"),
+        ("WATCH", ('["a"]',), "autoindex"),
+        ("GET", ("a",), "autoindex"),
+    ],
+)  # fmt: skip
+def test_nothing_reads_the_whole_table(store, path, sql, parameters, index):
+    """What is done often finds its rows through an index."""
+    text = plan(path, getattr(queries, sql), parameters)
+    assert index in text
+    assert "SCAN autocron_jobs" not in text.replace("USING COVERING INDEX autocron_later", "")
+
+
+@pytest.mark.parametrize("due", [0, 1])
+def test_a_claim_does_not_meet_the_jobs_that_are_for_later(store, due):
+    """With 100,000 of them at mixed queues and priorities it takes as many steps as with none."""
+    queues = [f"queue {number}" for number in range(7)]
+
+    def claim():
+        claimed = store.claim(1, NOW)
+        assert bool(claimed) == bool(due)
+        if claimed:
+            store.settle(claimed, Succeeded("null"), NOW)
+
+    def measure():
+        if due:
+            store.enqueue([job(f"due {id(object())} {step}", queue=queues[3]) for step in "ab"], NOW)
+        return steps_of(store, claim)
+
+    # The same queues are known in both cases: only the jobs for later make the difference.
+    store.enqueue([job(f"known {queue}", queue=queue) for queue in queues], NOW)
+    for _ in queues:
+        store.settle(store.claim(1, NOW), Succeeded("null"), NOW)
+    with_none = measure()
+    store.enqueue(
+        [
+            job(number, queue=queues[number % 7], priority=number % 11, delay=1.0 + number)
+            for number in range(100_000)
+        ],
+        NOW,
+    )
+    assert abs(measure() - with_none) <= 3
+
+
+def test_a_claim_does_not_meet_the_jobs_that_have_ended(store):
+    """Nor those that wait behind the first one."""
+    store.enqueue([job(number, priority=number % 5) for number in range(2)], NOW)
+    alone = steps_of(store, lambda: store.settle(store.claim(1, NOW), Succeeded("1"), NOW))
+    store.enqueue([job(f"more {number}", priority=number % 5) for number in range(20_000)], NOW)
+    for _ in range(500):
+        store.settle(store.claim(1, NOW), Succeeded("1"), NOW)
+    among_many = steps_of(store, lambda: store.settle(store.claim(1, NOW), Succeeded("1"), NOW))
+    assert among_many <= alone + 3

@@ -1,0 +1,266 @@
+import threading
+from contextlib import contextmanager
+
+import pytest
+
+from autocron import events
+from autocron.errors import TaskNotFound
+from autocron.model import NewJob, Options
+from autocron.running.worker import Surroundings, Worker
+
+NOW = 1_795_000_000.0
+
+
+class World:
+    """What is around a worker under test: its functions, and a record of what it asks for."""
+
+    def __init__(self, store, functions):
+        self.store = store
+        self.functions = functions
+        self.record = []
+        self.now = NOW
+        self.worker = Worker(7, store, self.surroundings(), clock=lambda: self.now)
+
+    def surroundings(self):
+        """Return these surroundings."""
+        return Surroundings(
+            find_function=self.find,
+            job_context=self.context,
+            wait_for_work=self.wait,
+            before_settling=lambda: self.record.append("flush"),
+            after_retry=lambda: self.record.append("retry"),
+            notify=lambda: self.record.append("notify"),
+        )
+
+    def find(self, name):
+        """Return a function by its name."""
+        if name not in self.functions:
+            raise TaskNotFound(task=name, reason="there is no such module")
+        return self.functions[name]
+
+    @contextmanager
+    def context(self, job):
+        """Record when a job's context is entered and left."""
+        self.record.append(f"enter {job.id}")
+        try:
+            yield
+        finally:
+            self.record.append(f"leave {job.id}")
+
+    def wait(self):
+        """Have the worker end when nothing is left to do."""
+        self.record.append("wait")
+        self.worker.stop()
+
+    def put(self, *names, **options):
+        """Put a job in for each name of a function; its id is that name."""
+        jobs = [NewJob(name, name, "[[],{}]", Options(**options)) for name in names]
+        self.store.enqueue(jobs, self.now)
+
+
+@pytest.fixture
+def told():
+    """Return the events that the test emits."""
+    before, told = events._subscribers[:], []
+    events.subscribe(lambda name, details: told.append((name, dict(details))))
+    yield told
+    events._subscribers[:] = before
+
+
+def fail():
+    raise ValueError("no")
+
+
+def leave():
+    raise SystemExit(1)
+
+
+@pytest.fixture
+def world(store):
+    """Return the surroundings of a worker with a few functions."""
+    return World(store, {"good": lambda: 42, "bad": fail, "exit": leave, "odd": object})
+
+
+def test_jobs_are_run_one_after_the_other(world, told):
+    """Each in its context, in their order, until there is nothing left; then it waits."""
+    world.functions["second"] = lambda: "x"
+    world.put("good", "second")
+    world.worker.run()
+    assert world.record == [
+        *("enter good", "leave good", "flush"),
+        *("enter second", "leave second", "flush", "wait"),
+    ]
+    assert world.store.get("good").result == "42"
+    assert world.store.get("second").status == "DONE"
+    assert [name for name, _ in told] == ["job.started", "job.done"] * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("bad", "ValueError: no"),
+        ("exit", "SystemExit: 1"),
+        ("odd", "UnsupportedValue: the result of odd holds a object"),
+        ("gone", "TaskNotFound: there is no task gone in the code that the worker runs"),
+    ],
+)
+def test_a_job_that_cannot_be_done_costs_nothing_else(world, told, name, error):
+    """It ends with its error, and the worker goes on with the next one."""
+    world.put(name, "good")
+    world.worker.run()
+    job = world.store.get(name)
+    assert job.status == "ERROR"
+    assert job.error.startswith(error)
+    assert world.store.get("good").status == "DONE"
+    assert [event for event, _ in told if event == "job.failed"]
+
+
+def test_a_failing_context_costs_only_its_job(world):
+    """The integration's own code may raise, too, before a job or after it."""
+
+    @contextmanager
+    def context(job):
+        if job.id == "good":
+            raise OSError("no connection")
+        yield
+        raise BaseException("cannot be left")
+
+    world.context = context
+    world.worker = Worker(7, world.store, world.surroundings(), clock=lambda: NOW)
+    world.functions["second"] = lambda: None
+    world.put("good", "second")
+    world.worker.run()
+    assert world.store.get("good").error == "OSError: no connection"
+    assert world.store.get("second").error == "BaseException: cannot be left"
+
+
+def test_a_failed_job_is_tried_again(world, told):
+    """As often as its retries allow, with growing pauses, and then it has failed."""
+    world.put("bad", retries=2)
+    pauses = []
+    for attempt in (1, 2, 3):
+        world.worker = Worker(7, world.store, world.surroundings(), clock=lambda: world.now)
+        world.worker.run()
+        job = world.store.get("bad")
+        assert job.attempt == attempt
+        assert job.error == "ValueError: no"
+        if attempt < 3:
+            assert job.status == "WAITING"
+            pauses.append(job.run_at - world.now)
+            world.now = job.run_at
+            assert world.store.promote(world.now, 10) == 1
+    assert pauses == [1.0, 2.0]
+    assert world.store.get("bad").status == "ERROR"
+    assert world.record.count("retry") == 2
+    retrying = [details for name, details in told if name == "job.retrying"]
+    assert [(details["next"], details["pause"]) for details in retrying] == [(2, 1.0), (3, 2.0)]
+
+
+def test_who_waits_is_told(world):
+    """Only if somebody does."""
+    world.functions["awaited"] = lambda: None
+    world.put("good", "awaited")
+    world.store.watch(["awaited"])
+    world.worker.run()
+    assert world.record[-2:] == ["notify", "wait"]
+    assert world.record.count("notify") == 1
+
+
+def test_a_job_that_was_lost_changes_nothing(world, told):
+    """Its outcome is dropped if the job was taken from the worker in the meantime."""
+
+    def lose():
+        world.store.reclaim(7, "presumed dead", 3, NOW)
+        world.store.claim(8, NOW)
+        return "too late"
+
+    world.functions["lost"] = lose
+    world.put("lost")
+    world.worker.run()
+    job = world.store.get("lost")
+    assert (job.status, job.worker, job.attempt, job.result) == ("RUNNING", 8, 2, None)
+    assert [name for name, _ in told] == ["job.started", "job.lost"]
+
+
+def test_it_stops_after_the_present_job(world):
+    """A stop in the middle of a job lets it end, and no other is begun."""
+    world.functions["stopping"] = lambda: world.worker.stop()
+    world.put("stopping", "good")
+    world.worker.run()
+    assert world.store.get("stopping").status == "DONE"
+    assert world.store.get("good").status == "WAITING"
+    assert world.store.get("good").attempt == 0
+
+
+def test_a_stopped_worker_takes_nothing(world):
+    """To stop twice, or before the start, does no harm."""
+    world.worker.stop()
+    world.worker.stop()
+    world.put("good")
+    world.worker.run()
+    assert world.store.get("good").status == "WAITING"
+    assert world.record == []
+
+
+def test_a_job_that_does_not_end_is_given_back(world, told):
+    """At the end of a worker's time another thread gives its job back: that is no attempt."""
+    began, over = threading.Event(), threading.Event()
+
+    def endless():
+        began.set()
+        over.wait(30)
+
+    world.functions["endless"] = endless
+    world.put("endless", "good")
+    thread = threading.Thread(target=world.worker.run)
+    thread.start()
+    assert began.wait(30)
+    world.worker.stop()
+    world.worker.give_back()
+    job = world.store.get("endless")
+    assert (job.status, job.attempt, job.worker) == ("WAITING", 0, None)
+    over.set()
+    thread.join(30)
+    assert world.store.get("endless").status == "WAITING"
+    assert [name for name, _ in told] == ["job.started", "job.released", "job.lost"]
+
+
+def test_there_may_be_nothing_to_give_back(world, told):
+    """A worker that has no job gives none back."""
+    world.worker.give_back()
+    assert told == []
+
+
+def test_a_job_takes_the_state_of_its_store_calls(world):
+    """What a job hands over is stored before the job has ended."""
+    world.functions["parent"] = lambda: world.record.append("runs")
+    world.put("parent")
+    world.worker.run()
+    assert world.record == ["enter parent", "runs", "leave parent", "flush", "wait"]
+
+
+def test_a_locked_database_is_waited_for(path, until, told):
+    """A worker does not lose a finished job because another program holds the database."""
+    import sqlite3
+    from contextlib import nullcontext
+
+    from autocron.stores.sqlite import SqliteStore
+
+    store = SqliteStore(path, turn=nullcontext(), busy_timeout=0.05)
+    store.migrate()
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+
+    def lock():
+        other.execute("BEGIN IMMEDIATE")
+        return "done"
+
+    world = World(store, {"locking": lock})
+    world.put("locking")
+    thread = threading.Thread(target=world.worker.run)
+    thread.start()
+    until(lambda: any(name == "worker.store_failed" for name, _ in told))
+    other.execute("ROLLBACK")
+    thread.join(30)
+    assert store.get("locking").result == '"done"'
+    other.close()
+    store.close()
