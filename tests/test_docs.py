@@ -123,4 +123,5 @@ def below(error, depth=0):
     """Yield an error and all that derive from it, each with its built-in bases."""
     yield depth, [error.__name__, *(base.__name__ for base in error.__bases__[1:])]
     for each in error.__subclasses__():
-        yield from below(each, depth + 1)
+        if each.__module__ == errors.__name__:
+            yield from below(each, depth + 1)

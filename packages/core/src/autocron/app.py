@@ -229,6 +229,9 @@ def jobs(limit: int = 50, status: JobStatus | None = None) -> list[Job]:
 def connect(integration: Integration, *, prefix: str = "", autostart: bool = True) -> Client:
     """Connect an application to its database, and start what it needs to run; return the client.
 
+    Nothing is started as long as the integration says that this process does not serve: the adapter
+    calls the client's `start()` when it does.
+
     The first client of a process takes over the calls that were made before, and gets all calls
     for which no finder knows another. In a worker the application gets the worker's own
     client, if it asks for the same database.
@@ -250,7 +253,9 @@ def connect(integration: Integration, *, prefix: str = "", autostart: bool = Tru
         )
         if _process.worker is not None and client.is_for_same_database(_process.worker):
             return _process.worker
-        client.start()
+        start_logging()
+        if integration.should_start():
+            client.start()
         if _process.default is None:
             _process.default = client
             _process.outbox.hand_over(client)
@@ -266,6 +271,11 @@ def add_finder(finder: Callable[[], Client | None]) -> None:
 def become_worker(client: Client) -> None:
     """Make this process a worker: it starts no processes, and its calls go to `client`."""
     _process.worker = _process.default = client
+
+
+def in_worker() -> bool:
+    """Whether this process is a worker."""
+    return _process.worker is not None
 
 
 def current_client() -> Client:

@@ -129,6 +129,7 @@ def load_main(main: dict[str, str]) -> None:
     if "module" in main:
         # The spec tells the tasks their module's real name already while it runs.
         module.__spec__ = importlib.util.find_spec(main["module"])
+        module.__file__ = getattr(module.__spec__, "origin", None)
         content = runpy.run_module(main["module"], run_name=WORKER_MAIN, alter_sys=False)
     else:
         module.__file__ = main["file"]

@@ -30,6 +30,7 @@ from autocron.running.worker import Surroundings, Worker
 from autocron.stores.sqlite import SqliteStore
 
 LOAD_FAILED = 1
+_CLOCK_STEP = 10_000_000  # nanoseconds; a file's time comes from a clock that moves in such steps
 
 
 class WorkerProcess:
@@ -149,8 +150,9 @@ class WorkerProcess:
         """End, and so be replaced, if a file has changed since it was imported."""
         for file in _imported_files():
             changed_at = _changed_at(file)
-            known = self._files.get(file)
-            if changed_at != known if known is not None else changed_at > self._started_at:
+            known = self._files.get(file, changed_at)
+            # What changed while it was imported may be known by its new time and have its old code.
+            if changed_at != known or changed_at > self._started_at - _CLOCK_STEP:
                 events.emit("worker.outdated", number=self._orders.number, file=file)
                 self._stop()
                 return

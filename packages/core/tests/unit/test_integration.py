@@ -21,7 +21,9 @@ def test_a_subclass_fills_in_what_it_needs():
 
 def test_a_module_integration_is_made_anew_in_the_worker(make_module, tmp_path):
     """From its description it imports the same modules."""
-    tmp_path.joinpath("more_tasks.py").write_text("import autocron\n@autocron.delay\ndef f(): ...\n")
+    tmp_path.joinpath("more_tasks.py").write_text(
+        "import autocron\n@autocron.delay\ndef f(): ...\n"
+    )
     make_module("")
     described = ModuleIntegration(["more_tasks"]).describe()
     ModuleIntegration.from_description(described).load()

@@ -9,7 +9,9 @@ NOW = 1_795_000_000.0
 
 def put(store, *ids, **options):
     """Put jobs in."""
-    store.enqueue([NewJob(job_id, "shop.task", "[[],{}]", Options(**options)) for job_id in ids], NOW)
+    store.enqueue(
+        [NewJob(job_id, "shop.task", "[[],{}]", Options(**options)) for job_id in ids], NOW
+    )
 
 
 @pytest.fixture

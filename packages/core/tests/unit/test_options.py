@@ -57,7 +57,8 @@ def test_a_naive_moment_is_local_time():
 
 
 @pytest.mark.parametrize(
-    "moment", [datetime.min, datetime(1, 1, 1, tzinfo=timezone.utc), datetime(1970, 1, 1)]  # noqa: DTZ001, DTZ901
+    "moment",
+    [datetime.min, datetime(1, 1, 1, tzinfo=timezone.utc), datetime(1970, 1, 1)],  # noqa: DTZ001, DTZ901
 )
 def test_a_moment_in_the_past_means_at_once(moment):
     """However long ago it is, the job is due."""
@@ -70,7 +71,7 @@ def test_a_moment_in_the_past_means_at_once(moment):
     "moment",
     [
         datetime.max,  # noqa: DTZ901
-        datetime.max.replace(tzinfo=timezone(timedelta(hours=-23))),  # noqa: DTZ901
+        datetime.max.replace(tzinfo=timezone(timedelta(hours=-23))),
         datetime.now(timezone.utc) + timedelta(seconds=LONGEST_DELAY + 60),
         date(2026, 1, 1),
         "2026-01-01",

@@ -1,5 +1,8 @@
 import importlib
+import subprocess
 import sys
+import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -63,8 +66,6 @@ HEADER = "import autocron\n"
 )
 def test_what_a_worker_could_not_find_is_refused(make_module, text, reason):
     """A function that has no name of its own at the top of a module is an error at decoration."""
-    import textwrap
-
     with pytest.raises(InvalidTask, match=reason):
         make_module(HEADER + textwrap.dedent(text))
 
@@ -74,8 +75,7 @@ def test_a_reloaded_module_may_define_its_tasks_again(make_module):
     text = HEADER + "@autocron.every(seconds=5)\ndef f(): return 1\n"
     module = make_module(text)
     before = module.f
-    with open(module.__file__, "w") as file:
-        file.write("# a line more, and another interval\n" + text.replace("5", "60"))
+    Path(module.__file__).write_text("# a line more\n" + text.replace("5", "60"))
     importlib.reload(module)
     assert registry.find_task("tasks_of_test.f") is module.f
     assert module.f is not before
@@ -129,16 +129,18 @@ def test_a_package_that_is_run_goes_by_its_modules_name(run_program, tmp_path):
     package = tmp_path / "shop"
     package.mkdir()
     (package / "__init__.py").touch()
-    (package / "jobs.py").write_text("import autocron\n@autocron.delay\ndef f(): print(f.name)\n\nf.call()\n")
-    ended = run_program("import runpy; runpy.run_module('shop.jobs', run_name='__main__', alter_sys=True)")
+    (package / "jobs.py").write_text(
+        "import autocron\n@autocron.delay\ndef f(): print(f.name)\n\nf.call()\n"
+    )
+    ended = run_program(
+        "import runpy; runpy.run_module('shop.jobs', run_name='__main__', alter_sys=True)"
+    )
     assert ended.stdout == "shop.jobs.f\n"
 
 
 @pytest.mark.parametrize("how", ["-c", "-i"])
 def test_what_was_typed_in_is_refused(how):
     """A function without a file could not be imported by a worker, and the error says so."""
-    import subprocess
-
     text = "import autocron\n@autocron.delay\ndef f(): pass\n\n"
     ended = subprocess.run(
         [sys.executable, "-c", text] if how == "-c" else [sys.executable, "-i"],

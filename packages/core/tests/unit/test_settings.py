@@ -61,7 +61,7 @@ def test_values_are_taken_as_they_are_or_from_text(name, value, read):
 
 NOT_SECONDS = [-1, math.nan, math.inf, True, None, "soon", [], 10**400, 10**5000]
 BAD = {
-    "workers": [0, -1, 65, 1.0, True, None, "two", "", "-1", "1.5", "١", [], 10**30],
+    "workers": [0, -1, 65, 1.0, True, None, "two", "", "-1", "1.5", "\u0661", [], 10**30],
     "durability": ["FULL", "", None, True, "half", []],
     "autostart": [1, 0, None, "maybe", "", []],
     "enabled": [2, None, "nope", {}],
@@ -81,7 +81,8 @@ def test_every_setting_has_bad_values_here():
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [(name, value) for name, values in BAD.items() for value in values],
+    ("name", "value"),
+    [(name, value) for name, values in BAD.items() for value in values],
     ids=shown,
 )
 def test_impossible_values_are_refused(name, value):
@@ -98,7 +99,9 @@ def test_all_problems_are_reported_at_once():
         load_settings({"worker": 2, "ttl": -1, "durability": "half"})
     problems = caught.value.problems
     assert len(problems) == 4
-    assert all(part in str(caught.value) for part in ("worker ", "ttl=-1", "durability=", "database"))
+    assert all(
+        part in str(caught.value) for part in ("worker ", "ttl=-1", "durability=", "database")
+    )
 
 
 @pytest.mark.parametrize(

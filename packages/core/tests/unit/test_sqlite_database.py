@@ -80,7 +80,7 @@ def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path, open_store, pla
 def test_a_file_that_is_no_database_is_refused(path, open_store, content):
     """And it is left as it is."""
     path.write_bytes(content)
-    with pytest.raises(DatabaseUnusable, match="is not an SQLite database: name another file"):
+    with pytest.raises(DatabaseUnusable, match=r"is not an SQLite database: name another file"):
         open_store().migrate()
     assert path.read_bytes() == content
     assert [file.name for file in path.parent.iterdir()] == ["jobs.db"]
@@ -99,7 +99,7 @@ def test_another_programs_database_is_refused(path, open_store):
     with closing(sqlite3.connect(path)) as other:
         other.execute("CREATE TABLE songs (title)")
         other.execute("PRAGMA user_version=3")
-    with pytest.raises(DatabaseUnusable, match="belongs to another program.*user_version=3"):
+    with pytest.raises(DatabaseUnusable, match=r"belongs to another program.*user_version=3"):
         open_store().migrate()
     with closing(sqlite3.connect(path)) as other:
         assert other.execute("SELECT name FROM sqlite_schema").fetchall() == [("songs",)]
@@ -234,7 +234,7 @@ def test_sync_forces_the_log_to_the_disk(path, open_store):
 
     def watch(frame, event, function):
         if event == "c_call" and function is getattr(os, "fdatasync", os.fsync):
-            log = os.stat(f"{path}-wal")
+            log = path.with_name("jobs.db-wal").stat()
             names = [name for name in frame.f_locals if isinstance(frame.f_locals[name], int)]
             synced = [os.fstat(frame.f_locals[name]).st_ino for name in names]
             happened.append(log.st_ino in synced)
@@ -263,7 +263,7 @@ def test_a_log_that_was_replaced_is_opened_anew(path, open_store):
     store.close()
     store.enqueue([NewJob("2", "t", "[[],{}]")], NOW)
     store.sync()
-    assert os.fstat(store._database._log).st_ino == os.stat(f"{path}-wal").st_ino
+    assert os.fstat(store._database._log).st_ino == path.with_name("jobs.db-wal").stat().st_ino
     assert first
 
 

@@ -68,10 +68,12 @@ def told():
 
 
 def fail():
+    """Raise."""
     raise ValueError("no")
 
 
 def leave():
+    """Try to end the process."""
     raise SystemExit(1)
 
 
@@ -123,7 +125,7 @@ def test_a_failing_context_costs_only_its_job(world):
         if job.id == "good":
             raise OSError("no connection")
         yield
-        raise BaseException("cannot be left")
+        raise KeyboardInterrupt("cannot be left")
 
     world.context = context
     world.worker = Worker(7, world.store, world.surroundings(), clock=lambda: NOW)
@@ -131,7 +133,7 @@ def test_a_failing_context_costs_only_its_job(world):
     world.put("good", "second")
     world.worker.run()
     assert world.store.get("good").error == "OSError: no connection"
-    assert world.store.get("second").error == "BaseException: cannot be left"
+    assert world.store.get("second").error == "KeyboardInterrupt: cannot be left"
 
 
 def test_a_failed_job_is_tried_again(world, told):
@@ -184,7 +186,7 @@ def test_a_job_that_was_lost_changes_nothing(world, told):
 
 def test_it_stops_after_the_present_job(world):
     """A stop in the middle of a job lets it end, and no other is begun."""
-    world.functions["stopping"] = lambda: world.worker.stop()
+    world.functions["stopping"] = world.worker.stop
     world.put("stopping", "good")
     world.worker.run()
     assert world.store.get("stopping").status == "DONE"

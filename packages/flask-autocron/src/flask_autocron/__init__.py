@@ -1,1 +1,18 @@
+"""Background tasks and schedules for Flask: worker processes that start and end with the app."""
+
+import autocron
+
 __version__ = "2.0.0"
+
+__all__ = ["AppNotFound", "Autocron"]
+
+_core_version = getattr(autocron, "__version__", "1.x")
+if _core_version != __version__:
+    raise ImportError(
+        f"flask-autocron {__version__} needs autocron {__version__}, and found {_core_version} "
+        f"in {autocron.__file__}: install both in one go, "
+        f"pip install autocron=={__version__} flask-autocron=={__version__}"
+    )
+
+# Only this core has what the extension imports.
+from flask_autocron.extension import AppNotFound, Autocron  # noqa: E402

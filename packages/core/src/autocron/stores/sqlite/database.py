@@ -211,6 +211,9 @@ class Database:
 
     def _error(self, error: sqlite3.Error) -> StoreError:
         text = str(error)
+        if "no such table: autocron_" in text:
+            reason = "holds no jobs: name the file that the application gives to autocron.start()"
+            return DatabaseUnusable(path=self.path, reason=reason)
         if "not a database" in text:
             reason = "is not an SQLite database: name another file"
             return DatabaseUnusable(path=self.path, reason=reason)

@@ -35,6 +35,13 @@ INSERT INTO autocron_jobs
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
+# Put in the job of a due time, unless that has had one: a clock that is set back meets it again.
+ENQUEUE_TICK = f"""
+{ENQUEUE}
+ON CONFLICT (schedule, scheduled_for) WHERE schedule IS NOT NULL DO NOTHING
+RETURNING 1
+"""
+
 # Make a queue known; claims look only into queues that are.
 ADD_QUEUE = "INSERT OR IGNORE INTO autocron_queues (name) VALUES (?)"
 

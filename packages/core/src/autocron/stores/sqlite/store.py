@@ -181,8 +181,8 @@ class SqliteStore:
         def advance_and_enqueue(connection: Connection) -> bool:
             if not connection.execute(queries.ADVANCE, (next_due, name, due.due)).fetchall():
                 return False
-            _enqueue(connection, frozenset([job.options.queue]), [row])
-            return True
+            connection.execute(queries.ADD_QUEUE, (job.options.queue,))
+            return bool(connection.execute(queries.ENQUEUE_TICK, row).fetchall())
 
         return self._database.transaction(advance_and_enqueue)
 

@@ -1,0 +1,173 @@
+"""What the command does: each verb reads or changes a store, and returns what is to be shown."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import MISSING, asdict, dataclass, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from autocron.cli.output import Facts, Report, Table, Text
+from autocron.errors import DatabaseUnusable, SettingsError, UnknownJob
+from autocron.model import Job, JobStatus
+from autocron.processes.folder import RuntimeFolder
+from autocron.processes.locks import is_held
+from autocron.settings import Settings, Source, read_setting
+from autocron.stores.protocol import Store
+from autocron.stores.sqlite import SqliteStore
+
+_TIMES = ("enqueued_at", "run_at", "started_at", "finished_at")
+_LATER = "This is in force when all processes of the application have been started anew."
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A database that is there, opened for one command."""
+
+    path: Path
+    folder: RuntimeFolder
+    store: Store
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Opened]:
+    """Open the database at a path, and close it after.
+
+    Raises:
+        StoreError: it is not there, or is none of ours.
+    """
+    if not path.exists():
+        reason = "there is no such file: name the one that the application uses"
+        raise DatabaseUnusable(path=path, reason=reason)
+    # Without a turn: its lock would be one more file, and only serves fairness.
+    store = SqliteStore(path, turn=nullcontext(), busy_timeout=5.0)
+    with closing(store):
+        store.settings()  # fails if the tables are not there, before `migrate` would make them
+        store.migrate()
+        yield Opened(path.absolute(), RuntimeFolder.of(path), store)
+
+
+# Looking --------------------------------------------------------------------------------------
+
+
+def show_status(database: Opened, _arguments: Namespace) -> Report:
+    """Show which processes run, and how many jobs there are."""
+    folder, store = database.folder, database.store
+    workers = [
+        asdict(worker) | {"alive": is_held(folder.worker_lock(worker.number))}
+        for worker in store.workers()
+    ]
+    facts = {
+        "database": str(database.path),
+        "application": _in_words(alive=is_held(folder.apps_lock)),
+        "supervisor": _in_words(alive=is_held(folder.supervisor_lock)),
+    }
+    counts = {str(status): count for status, count in store.counts().items()}
+    rows = [
+        [worker["number"], worker["pid"], _in_words(alive=worker["alive"]), _moment(worker["started_at"])]
+        for worker in workers
+    ]  # fmt: skip
+    return Report(
+        facts | {"workers": workers, "jobs": counts},
+        [
+            Facts(facts),
+            Table(["worker", "pid", "state", "started"], rows),
+            Table(["jobs", "count"], [list(pair) for pair in counts.items()]),
+        ],
+    )
+
+
+def list_jobs(database: Opened, arguments: Namespace) -> Report:
+    """Show the latest jobs, newest first."""
+    found = database.store.latest(arguments.limit, arguments.status)
+    rows = [
+        [job.id, job.task, job.status, job.attempt, _moment(job.enqueued_at), _remark(job)]
+        for job in found
+    ]
+    heads = ["id", "task", "status", "attempt", "enqueued", "remark"]
+    return Report([asdict(job) for job in found], [Table(heads, rows)])
+
+
+def show_job(database: Opened, arguments: Namespace) -> Report:
+    """Show all that is known of one job."""
+    found = database.store.get(arguments.id)
+    if found is None:
+        raise UnknownJob(id=arguments.id)
+    values = asdict(found)
+    shown = values | {name: _moment(values[name]) for name in _TIMES}
+    trace = shown.pop("traceback")
+    facts = {name.removesuffix("_at"): value for name, value in shown.items() if value is not None}
+    return Report(values, [Facts(facts), *([Text(trace)] if trace else [])])
+
+
+def show_settings(database: Opened, _arguments: Namespace) -> Report:
+    """Show the settings, and where each of them comes from."""
+    changed = database.store.settings()
+    known = {
+        field.name: field.default for field in fields(Settings) if field.default is not MISSING
+    }
+    values = {
+        name: {
+            "value": changed.get(name, default),
+            "default": default,
+            "source": str(Source.ADMIN if name in changed else Source.DEFAULT),
+        }
+        for name, default in (dict.fromkeys(changed) | known).items()
+    }
+    rows = [[name, *map(_value, row.values())] for name, row in values.items()]
+    note = "What the application configures is not known here; it replaces the defaults."
+    return Report(values, [Table(["setting", "value", "default", "from"], rows), Text(note)])
+
+
+# Changing -------------------------------------------------------------------------------------
+
+
+def change_setting(database: Opened, arguments: Namespace) -> Report:
+    """Set a setting; it wins over the application's configuration."""
+    name = arguments.key
+    try:
+        value = read_setting(name, arguments.value, Source.ADMIN)
+    except ValueError as error:
+        raise SettingsError([str(error)]) from None
+    database.store.change_settings({name: value})
+    return Report({name: value}, [Text(f"{name} = {_value(value)}\n{_LATER}")])
+
+
+def unset_setting(database: Opened, arguments: Namespace) -> Report:
+    """Leave a setting to the application again."""
+    name = arguments.key
+    if name not in database.store.settings():  # one that a newer version has set is known, too
+        raise SettingsError([f"{name} has not been set by the tool"])
+    database.store.change_settings({name: None})
+    return Report({name: None}, [Text(f"{name} is what the application says.\n{_LATER}")])
+
+
+# Words ----------------------------------------------------------------------------------------
+
+
+def _in_words(*, alive: bool) -> str:
+    return "running" if alive else "not running"
+
+
+def _moment(time: float | None) -> str | None:
+    if time is None:
+        return None
+    try:
+        return datetime.fromtimestamp(time).astimezone().isoformat(" ", "seconds")
+    except (OverflowError, ValueError, OSError):  # somebody else wrote it
+        return str(time)
+
+
+def _remark(job: Job) -> str:
+    if job.status is JobStatus.WAITING and job.run_at is not None:
+        return f"not before {_moment(job.run_at)}"
+    return job.error or ""
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "-" if value is None else str(value)

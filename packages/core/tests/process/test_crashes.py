@@ -1,0 +1,174 @@
+"""What becomes of jobs when processes end in the middle of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+
+from process_harness import Site, is_alive, wait_until
+
+WAITING, RUNNING, DONE, ERROR = 1, 2, 3, 4
+
+
+def test_a_call_that_returned_is_stored(app: Callable[..., Site]) -> None:
+    """Killing the process straight after the call loses nothing."""
+    site = app(autostart=False)
+    web = site.web()
+    job = web.run("site.add(1).id")
+    web.end(signal.SIGKILL)
+    assert site.job(job)["state"] == WAITING
+    site = app()
+    assert site.web().run(f"autocron.result({job!r}).wait(30)") == 2
+
+
+def test_no_call_of_many_is_lost_when_its_process_is_killed(app: Callable[..., Site]) -> None:
+    """Of calls made in a loop, every one that returned before the kill is in the database."""
+    site = app(
+        """
+        def many():
+            for number in range(100_000):
+                note("returned", add(number).id)
+        """,
+        autostart=False,
+    )
+    web = site.web()
+    assert web.process.stdin is not None
+    web.process.stdin.write("site.many()\n")
+    web.process.stdin.flush()
+    wait_until(lambda: len(site.lines("returned")) > 200, "200 calls")
+    web.end(signal.SIGKILL)
+    stored = {row[0] for row in site.query("SELECT id FROM autocron_jobs")}
+    returned = {line for line in site.lines("returned") if len(line) == 36}
+    assert len(returned) > 200
+    assert returned <= stored
+
+
+def test_a_killed_worker_is_replaced_and_its_job_runs_again(app: Callable[..., Site]) -> None:
+    """The job of a killed worker is put back at once, with its attempt counted."""
+    site = app()
+    web = site.web()
+    job = web.run("site.block('one').id")
+    first = int(wait_until(lambda: site.lines("one"), "the first attempt")[0])
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: len(site.lines("one")) == 2, "the second attempt")
+    assert int(site.lines("one")[1]) != first
+    (site.folder / "one.go").touch()
+    assert web.run(f"autocron.result({job!r}).wait(30)") == "one"
+    assert (site.job(job)["attempt"], site.job(job)["crashes"]) == (2, 1)
+
+
+def test_a_job_that_kills_its_workers_ends_with_an_error(app: Callable[..., Site]) -> None:
+    """After the third worker it is not tried again, and says why; other jobs go on."""
+    site = app(
+        """
+        @autocron.delay
+        def die(): os.kill(os.getpid(), signal.SIGSEGV)
+        """
+    )
+    web = site.web()
+    job = web.run("site.die().id")
+    site.wait_for_state(job, ERROR)
+    assert site.job(job)["crashes"] == 3
+    assert "SIGSEGV" in site.job(job)["error"]
+    assert web.run("site.add(1).wait(30)") == 2
+
+
+def test_whoever_waits_is_told_of_a_job_that_crashed_too_often(app: Callable[..., Site]) -> None:
+    """wait() raises when the last attempt has taken its worker along."""
+    site = app(
+        """
+        @autocron.delay
+        def die(): os._exit(7)
+
+        def outcome():
+            try:
+                die().wait(30)
+            except autocron.AutocronError as error:
+                return str(error)
+        """
+    )
+    assert "ended with status 7" in site.web().run("site.outcome()")
+
+
+def test_a_job_outlives_its_supervisor_and_does_not_run_twice(app: Callable[..., Site]) -> None:
+    """A worker whose supervisor is killed finishes its job, and nobody takes it from it."""
+    site = app()
+    web = site.web()
+    job = web.run("site.block('one').id")
+    worker = int(wait_until(lambda: site.lines("one"), "the start of the job")[0])
+    old = site.supervisor()
+    os.kill(old, signal.SIGKILL)
+    wait_until(lambda: site.processes("supervisor") - {old}, "a new supervisor")
+    assert web.run("site.add(1).wait(30)") == 2  # by a new worker
+    assert site.job(job)["state"] == RUNNING
+    (site.folder / "one.go").touch()
+    assert web.run(f"autocron.result({job!r}).wait(30)") == "one"
+    assert site.lines("one") == [str(worker)]
+    wait_until(lambda: not is_alive(worker), "the end of the old worker")
+
+
+def test_everything_killed_at_once_goes_on_at_the_next_start(app: Callable[..., Site]) -> None:
+    """Web process, supervisor and workers may die together; no stale lock stands in the way."""
+    site = app(workers=2)
+    web = site.web()
+    job = web.run("site.block('one').id")
+    wait_until(lambda: site.lines("one"), "the start of the job")
+    victims = {web.pid, site.supervisor(), *site.workers(2)}
+    for pid in victims:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not any(map(is_alive, victims)), "the end of all")
+    (site.folder / "one.go").touch()
+    assert site.web().run(f"autocron.result({job!r}).wait(30)") == "one"
+
+
+def test_a_task_can_do_anything_and_the_worker_goes_on(app: Callable[..., Site]) -> None:
+    """Raising, sys.exit(), endless recursion or a bad result end the job, not the worker."""
+    site = app(
+        """
+        @autocron.delay
+        def fail(): raise ValueError("bad")
+        @autocron.delay
+        def leave(): sys.exit(3)
+        @autocron.delay
+        def recurse(): recurse.call()
+        @autocron.delay
+        def odd(): return object()
+        @autocron.delay
+        def interrupt(): raise KeyboardInterrupt
+
+        def error_of(task):
+            try:
+                task().wait(30)
+            except autocron.AutocronError as error:
+                return str(error)
+        """
+    )
+    web = site.web()
+    worker = web.run("site.pid().wait(30)")
+    expected = {
+        "fail": "ValueError: bad",
+        "leave": "SystemExit: 3",
+        "recurse": "RecursionError",
+        "odd": "the result of site_app.odd holds a object",
+        "interrupt": "KeyboardInterrupt",
+    }
+    for name, words in expected.items():
+        assert words in web.run(f"site.error_of(site.{name})")
+    assert web.run("site.pid().wait(30)") == worker
+
+
+def test_a_stored_job_of_an_unknown_task_ends_with_an_error(app: Callable[..., Site]) -> None:
+    """A job whose function is gone says so; nothing is run that is not a task."""
+    site = app(autostart=False)
+    web = site.web()
+    job, other = web.run("[site.add(1).id, site.add(1).id]")
+    rename = "UPDATE autocron_jobs SET task = ? WHERE id = ? RETURNING 1"
+    assert site.query(rename, "site_app.gone", job)
+    assert site.query(rename, "os.getpid", other)
+    web.end()
+    site = app()
+    site.web()
+    for job_id in (job, other):
+        site.wait_for_state(job_id, ERROR)
+        assert "TaskNotFound" in site.job(job_id)["error"]

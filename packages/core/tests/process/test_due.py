@@ -1,0 +1,91 @@
+"""Jobs and schedules that are due later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from process_harness import Site, wait_until
+
+MORE = """
+@autocron.delay
+def when():
+    return time.time()
+
+@autocron.delay(retries=1)
+def second_time():
+    note("tries", 1)
+    if len((HERE / "tries").read_text().splitlines()) < 2:
+        raise ValueError("not yet")
+    return "well"
+
+def lateness(seconds):
+    due = time.time() + seconds
+    return when.options(seconds=seconds)().wait(30) - due
+"""
+
+
+def test_a_delayed_job_runs_at_its_time(app: Callable[..., Site]) -> None:
+    """Not before it is due, and soon after, though nobody looks at the clock meanwhile."""
+    site = app(MORE, check_interval=3600)
+    web = site.web()
+    web.run("site.add(1).wait(30)")
+    lateness = sorted(web.run("site.lateness(0.3)") for _ in range(5))
+    assert lateness[0] > -0.01
+    assert lateness[2] < 0.05
+
+
+def test_an_earlier_job_is_not_held_up_by_a_later_one(app: Callable[..., Site]) -> None:
+    """A job that is due soon runs in time, though the supervisor sleeps until a later one."""
+    site = app(MORE, check_interval=3600)
+    web = site.web()
+    web.run("site.when.options(hours=1)().id")
+    assert web.run("site.lateness(0.2)") < 0.5
+    assert web.run("site.add(1).wait(30)") == 2
+
+
+def test_a_failed_job_is_tried_again(app: Callable[..., Site]) -> None:
+    """With retries left it waits for a while, and then succeeds."""
+    site = app(MORE, check_interval=3600)
+    web = site.web()
+    job = web.run("(r := site.second_time(), r.wait(30), r.id)[-1]")
+    assert (site.job(job)["state"], site.job(job)["attempt"]) == (3, 2)
+
+
+def test_a_schedule_runs_once_per_due_time(app: Callable[..., Site]) -> None:
+    """Two web processes and two workers run it once a second, without drift."""
+    site = app(
+        """
+        @autocron.every(seconds=1, start_now=True)
+        def tick(): note("ticks", time.time())
+        """,
+        workers=2,
+    )
+    webs = [site.web() for _ in range(2)]
+    wait_until(lambda: len(site.lines("ticks")) >= 4, "four ticks")
+    times = [
+        row[0]
+        for row in site.query(
+            "SELECT scheduled_for FROM autocron_jobs WHERE schedule IS NOT NULL ORDER BY 1"
+        )
+    ]
+    assert len(set(times)) == len(times)
+    assert {round(later - earlier, 3) for earlier, later in zip(times, times[1:], strict=False)} == {1.0}
+    for web in webs:
+        web.end()
+
+
+def test_a_schedule_goes_on_after_a_restart(app: Callable[..., Site]) -> None:
+    """Its due times are counted from its first registration, not from the latest start."""
+    site = app(
+        """
+        @autocron.every(seconds=2, start_now=True)
+        def tick(): note("ticks", time.time())
+        """
+    )
+    for count in (1, 2):
+        web = site.web()
+        wait_until(lambda count=count: len(site.lines("ticks")) >= count, "a tick")
+        web.end()
+        wait_until(site.is_empty, "the end of supervisor and workers", 10)
+    first, second = [row[0] for row in site.query("SELECT scheduled_for FROM autocron_jobs ORDER BY 1")][:2]
+    assert (second - first) % 2 < 0.001 or (second - first) % 2 > 1.999

@@ -1,0 +1,263 @@
+"""Who starts whom, and that all of it ends with the application."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from process_harness import Site, is_alive, wait_until
+
+
+def test_a_job_runs_in_a_worker_process(app: Callable[..., Site]) -> None:
+    """A call returns a handle at once, and a worker process runs the function."""
+    site = app(workers=1)
+    web = site.web()
+    ran_in = web.run("site.pid().wait(30)")
+    assert ran_in != web.pid
+    assert site.workers() == {ran_in}
+
+
+@pytest.mark.parametrize(
+    "how", [None, signal.SIGTERM, signal.SIGKILL], ids=["exit", "TERM", "KILL"]
+)
+def test_everything_ends_with_the_last_web_process(
+    app: Callable[..., Site], how: int | None
+) -> None:
+    """However the application ends, supervisor and workers are gone soon after."""
+    site = app(workers=2)
+    web = site.web()
+    site.workers(2)
+    web.end(how)
+    wait_until(site.is_empty, "the end of supervisor and workers", 10)
+
+
+def test_stop_ends_the_workers_while_the_process_goes_on(app: Callable[..., Site]) -> None:
+    """After stop() no process is left, and start() brings them back."""
+    site = app()
+    web = site.web()
+    site.workers()
+    web.run("autocron.stop()")
+    wait_until(site.is_empty, "the end of supervisor and workers", 10)
+    web.run("autocron.start('site.db')")
+    assert web.run("site.add(1).wait(30)") == 2
+
+
+def test_many_web_processes_have_one_supervisor(app: Callable[..., Site]) -> None:
+    """Of processes that start at the same time, one starts the supervisor."""
+    site = app(workers=2)
+    webs = [site.web() for _ in range(4)]
+    assert [web.run("site.add(1).wait(30)") for web in webs] == [2] * 4
+    site.supervisor()
+    site.workers(2)
+
+
+def test_no_web_process_owns_the_workers(app: Callable[..., Site]) -> None:
+    """The process that started the supervisor may end; the workers stay for the others."""
+    site = app()
+    first = site.web()
+    supervisor, workers = site.supervisor(), site.workers()
+    second = site.web()
+    first.end(signal.SIGKILL)
+    assert second.run("site.pid().wait(30)") in workers
+    assert (site.supervisor(), site.workers()) == (supervisor, workers)
+    second.end()
+    wait_until(site.is_empty, "the end of supervisor and workers", 10)
+
+
+def test_a_killed_supervisor_is_replaced(app: Callable[..., Site]) -> None:
+    """Another supervisor takes over, with new workers; the old ones end, and no job is lost."""
+    site = app(workers=2)
+    webs = [site.web() for _ in range(2)]
+    old_supervisor, old_workers = site.supervisor(), site.workers(2)
+    os.kill(old_supervisor, signal.SIGKILL)
+    wait_until(lambda: not any(map(is_alive, old_workers)), "the end of the old workers")
+    new = wait_until(lambda: site.processes("supervisor") - {old_supervisor}, "a new supervisor")
+    assert len(new) == 1
+    assert [web.run("site.add(1).wait(30)") for web in webs] == [2, 2]
+
+
+def test_the_supervisor_imports_no_code_of_the_app(app: Callable[..., Site]) -> None:
+    """Only web process and workers import the application."""
+    site = app("note('imported', os.getpid())")
+    web = site.web()
+    web.run("site.add(1).wait(30)")
+    imported = {int(line) for line in site.lines("imported")}
+    assert imported == {web.pid, *site.workers()}
+
+
+def test_a_module_of_the_app_cannot_shadow_the_standard_library_in_the_supervisor(
+    app: Callable[..., Site],
+) -> None:
+    """A `queue.py` beside the application does not keep the supervisor from running."""
+    site = app()
+    (site.folder / "selectors.py").write_text("raise RuntimeError('shadowed')")
+    web = site.web()
+    assert web.run("site.add(1).wait(30)") == 2
+
+
+def test_a_fork_of_a_started_process_hands_over(app: Callable[..., Site]) -> None:
+    """A child that was forked after start(), as with gunicorn --preload, stores its jobs as well."""
+    site = app(
+        """
+        def call_in_child():
+            reading, writing = os.pipe()
+            if os.fork() == 0:
+                os.write(writing, add(20, 22).id.encode())
+                os._exit(0)
+            os.wait()
+            return os.read(reading, 100).decode()
+        """
+    )
+    web = site.web()
+    web.run("site.add(1).wait(30)")
+    job = web.run("site.call_in_child()")
+    assert web.run(f"autocron.result({job!r}).wait(30)") == 42
+
+
+def test_a_forked_child_that_stays_does_not_keep_the_workers(app: Callable[..., Site]) -> None:
+    """A child process of the application that never uses autocron does not count as one of it."""
+    site = app(
+        """
+        def fork():
+            child = os.fork()
+            if child == 0:
+                os.close(1)
+                time.sleep(600)
+                os._exit(0)
+            return child
+        """
+    )
+    web = site.web()
+    site.workers()
+    child = web.run("site.fork()")
+    try:
+        web.end(signal.SIGKILL)
+        wait_until(site.is_empty, "the end of supervisor and workers", 10)
+        assert is_alive(child)
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077, 0o777])
+def test_files_are_the_owners_alone(site: Site, umask: int) -> None:
+    """Database, log, locks, sockets and their folder can be used by their owner only."""
+    site.write(
+        f"""
+        import os
+        os.umask({umask})
+        import autocron
+        @autocron.delay
+        def one(): return 1
+        autocron.start("site.db")
+        """
+    )
+    site.web().run("site.one().wait(30)")
+    files = [path for path in site.folder.rglob("*") if "site.db" in str(path)]
+    assert len(files) > 8
+    for path in files:
+        expected = 0o700 if path.is_dir() else 0o600
+        assert stat.S_IMODE(path.lstat().st_mode) == expected, path
+
+
+def test_the_host_is_left_alone(app: Callable[..., Site]) -> None:
+    """start() changes no signal handler, logging, directory or environment of its process."""
+    site = app(autostart=False)
+    code = """
+        import logging, os, signal, sys
+        def state():
+            return (
+                [signal.getsignal(number) for number in signal.valid_signals()],
+                logging.getLogger().handlers[:], logging.getLogger("autocron").handlers[:],
+                os.getcwd(), dict(os.environ), sys.path[:], signal.pthread_sigmask(0, []),
+            )
+        before = state()
+        import autocron
+        assert state() == before
+        autocron.start("host.db")
+        @autocron.delay
+        def one(): return 1
+        same = state() == before
+    """
+    site.write(code, "host")
+    assert site.web("host").run("site.same") is True
+
+
+def test_workers_inherit_nothing_of_the_web_process(app: Callable[..., Site]) -> None:
+    """Sockets and files that the web process has open, also inheritable ones, stay with it."""
+    site = app(
+        """
+        import socket
+        listener = socket.socket()
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        os.set_inheritable(listener.fileno(), True)
+        inode = os.fstat(listener.fileno()).st_ino
+        """
+    )
+    web = site.web()
+    web.run("site.add(1).wait(30)")
+    inode = web.run("site.inode")
+    for pid in site.workers() | {site.supervisor()}:
+        links = [os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir()]
+        assert f"socket:[{inode}]" not in links
+        assert os.readlink(f"/proc/{pid}/fd/0") == "/dev/null"
+
+
+def test_a_long_path_is_no_hindrance(tmp_path: Path) -> None:
+    """A database may lie deeper than the address of a Unix socket is long."""
+    folder = tmp_path.joinpath(*["a-rather-long-name-of-a-folder"] * 6)
+    folder.mkdir(parents=True)
+    site = Site(folder)
+    site.write(
+        """
+        import autocron
+        @autocron.delay
+        def one(): return 1
+        autocron.start("site.db")
+        """
+    )
+    try:
+        assert site.web().run("site.one().wait(30)") == 1
+    finally:
+        site.clean_up()
+
+
+@pytest.mark.parametrize("command", [["program.py"], ["-m", "program"]], ids=["file", "module"])
+def test_tasks_of_a_main_module_work(site: Site, command: list[str]) -> None:
+    """A program that is run as a file or with -m can have its tasks in itself."""
+    site.write(
+        """
+        import os, sys
+        import autocron
+
+        @autocron.delay
+        def where(): return [os.getpid(), __name__, sys.argv[1:]]
+
+        autocron.start("site.db")
+
+        if __name__ == "__main__":
+            pid, name, arguments = where().wait(30)
+            assert pid != os.getpid()
+            assert name == "__mp_main__", name
+            assert arguments == ["--flag"], arguments
+            print(where.name)
+        """,
+        "program",
+    )
+    done = subprocess.run(
+        [sys.executable, *command, "--flag"],
+        cwd=site.folder,
+        capture_output=True,
+        timeout=60,
+        check=False,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "program.where\n"
+    wait_until(site.is_empty, "the end of supervisor and workers", 10)
