@@ -24,7 +24,10 @@ ROWS = [
     {"stores"},
     {"running"},
     {"processes"},
-    {"app", "integration", "client", "writer", "listener", "inline", "worker_process"},
+    {
+        *("app", "integration", "client", "outbox", "writer", "listener", "inline"),
+        "worker_process",
+    },
     {"cli", "testing", "boot", "__main__", "__init__"},
 ]
 

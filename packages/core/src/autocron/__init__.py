@@ -6,13 +6,17 @@ Worker processes start with the application, end with it, and keep everything in
 
 from __future__ import annotations
 
-from autocron.app import jobs, result, start, stop
-from autocron.decorators import cron, delay, every
-from autocron.errors import AutocronError
-from autocron.model import Job, JobStatus
-from autocron.results import Result
-from autocron.settings import Settings
-from autocron.tasks import Task
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from autocron.app import jobs, result, start, stop
+    from autocron.decorators import cron, delay, every
+    from autocron.errors import AutocronError
+    from autocron.model import Job, JobStatus
+    from autocron.results import Result
+    from autocron.settings import Settings
+    from autocron.tasks import Task
 
 __version__ = "2.0.0"
 
@@ -31,3 +35,24 @@ __all__ = [
     "start",
     "stop",
 ]
+
+# Loaded when they are first used, so that supervisor and tool take only what they need.
+_HOMES = {
+    "app": ("jobs", "result", "start", "stop"),
+    "decorators": ("cron", "delay", "every"),
+    "errors": ("AutocronError",),
+    "model": ("Job", "JobStatus"),
+    "results": ("Result",),
+    "settings": ("Settings",),
+    "tasks": ("Task",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            import_module("autocron.app")  # it tells tasks where their jobs go
+            value = getattr(import_module(f"autocron.{home}"), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,88 +2,30 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
-from functools import partial
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from autocron import events, tasks
-from autocron.client import Client
+from autocron import tasks
 from autocron.errors import AlreadyStarted, NotStarted
-from autocron.integration import Integration, ModuleIntegration
-from autocron.model import Job, JobStatus, NewJob
-from autocron.processes.log import start_logging
 from autocron.results import Result
-from autocron.settings import Durability, Handover
 
-
-class _Outbox:
-    """Keeps the calls that are made before `start()`; what starts first takes them over."""
-
-    def __init__(self) -> None:
-        self._calls: list[tuple[Sequence[NewJob], Future[None]]] = []
-        self._client: Client | None = None
-        self._warns_at_exit = False
-
-    def dispatch(self, jobs: Sequence[NewJob]) -> list[Result[Any]]:
-        """Keep jobs until there is a database for them."""
-        storing: Future[None] = Future()
-        storing.set_running_or_notify_cancel()
-        self._calls.append((jobs, storing))
-        if not self._warns_at_exit:
-            atexit.register(self._warn)
-            self._warns_at_exit = True
-        return [Result(job.id, self, storing) for job in jobs]
-
-    def hand_over(self, client: Client) -> None:
-        """Have all calls stored, and all handles ask the client from now on."""
-        jobs = [job for batch, _ in self._calls for job in batch]
-        if not jobs:
-            return
-        stored = client.dispatch(jobs)[0].storing  # if this fails, the calls are kept
-        self._client = client
-        calls, self._calls = self._calls, []
-        for _, storing in calls:
-            if stored is None:
-                storing.set_result(None)
-            else:
-                stored.add_done_callback(partial(_copy_outcome, storing))
-
-    def _warn(self) -> None:
-        names = sorted({job.task for jobs, _ in self._calls for job in jobs})
-        if names:
-            start_logging()
-            count = sum(len(jobs) for jobs, _ in self._calls)
-            events.emit("app.never_started", count=count, tasks=", ".join(names))
-
-    def job(self, job_id: str) -> Job | None:
-        """Return a job, once there is a database to look into."""
-        return None if self._client is None else self._client.job(job_id)
-
-    def when_ended(self, job_id: str, callback: Callable[[], None]) -> None:
-        """Call back when a job has ended; it has been handed over before this is called."""
-        if self._client is not None:
-            self._client.when_ended(job_id, callback)
-
-
-def _copy_outcome(target: Future[None], source: Future[None]) -> None:
-    error = source.exception()
-    if error is None:
-        target.set_result(None)
-    else:
-        target.set_exception(error)
+# Imported by the functions that need them: `import autocron` is to be quick, also in programs that never start it.
+if TYPE_CHECKING:
+    from autocron.client import Client
+    from autocron.integration import Integration
+    from autocron.model import Job, JobStatus
+    from autocron.outbox import Outbox
+    from autocron.settings import Durability, Handover
 
 
 class _Process:
     """What this process has started."""
 
     def __init__(self) -> None:
-        self.outbox = _Outbox()
+        self.outbox: Outbox | None = None
         self.default: Client | None = None
         self.given: dict[str, Any] = {}
         self.finders: list[Callable[[], Client | None]] = []
@@ -149,6 +91,8 @@ def start(
     """
     given = {name: value for name, value in locals().items() if value is not None}
     given |= given.pop("unknown")
+    from autocron.integration import ModuleIntegration
+
     caller = sys._getframe(1).f_globals.get("__name__", "__main__")
     integration = ModuleIntegration.of_process(caller, given)
     with _process.guard:
@@ -163,7 +107,7 @@ def start(
 def _check_same(given: Mapping[str, Any]) -> None:
     if {**_process.given, "database": None} == {**given, "database": None}:
         running = _process.given.get("database")
-        if running is not None and Path(running).resolve() == Path(given["database"]).resolve():
+        if running is not None and os.path.realpath(running) == os.path.realpath(given["database"]):
             return
     raise AlreadyStarted(running=_in_words(_process.given), asked=_in_words(given))
 
@@ -245,6 +189,9 @@ def connect(integration: Integration, *, prefix: str = "", autostart: bool = Tru
         SettingsError: names everything that is wrong with the settings.
         StoreError: the database cannot be used; says why and what to do.
     """
+    from autocron.client import Client
+    from autocron.processes.log import start_logging
+
     with _process.guard:
         in_worker = _process.worker is not None
         given = integration.settings()
@@ -258,7 +205,8 @@ def connect(integration: Integration, *, prefix: str = "", autostart: bool = Tru
             client.start()
         if _process.default is None:
             _process.default = client
-            _process.outbox.hand_over(client)
+            if _process.outbox is not None:
+                _process.outbox.hand_over(client)
         return client
 
 
@@ -299,7 +247,14 @@ def _find_client() -> Client | None:
 
 
 def _dispatcher() -> tasks.Dispatcher:
-    return _find_client() or _process.outbox
+    client = _find_client()
+    if client is not None:
+        return client
+    if _process.outbox is None:
+        from autocron.outbox import Outbox
+
+        _process.outbox = Outbox()
+    return _process.outbox
 
 
 tasks.set_dispatcher(_dispatcher)

@@ -221,6 +221,7 @@ def _open_store(settings: Settings, folder: RuntimeFolder) -> Store:
     try:
         store.migrate()
     except StoreError:
+        store.close()
         folder.remove_if_unused()
         raise
     return store
@@ -229,4 +230,3 @@ def _open_store(settings: Settings, folder: RuntimeFolder) -> Store:
 def _in_event_loop() -> bool:
     asyncio = sys.modules.get("asyncio")
     return asyncio is not None and asyncio._get_running_loop() is not None
-

@@ -12,10 +12,8 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
-from decimal import Decimal
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from importlib import import_module
 from typing import Any
-from uuid import UUID
 
 from autocron.errors import UnreadableValue, UnsupportedValue
 
@@ -43,9 +41,7 @@ def _pack(value: Any) -> Any:
         return [_pack(item) for item in value]
     if kind is dict:
         return _pack_dict(value)
-    packer = _PACKERS.get(kind)
-    if packer is None:
-        raise _Unsupported(kind, "not one of the types that are restored as they were")
+    packer = _PACKERS.get(kind, _pack_text)
     return packer(value)
 
 
@@ -57,6 +53,15 @@ def _pack_dict(value: dict[Any, Any]) -> dict[str, Any]:
 
 def _tagged(name: str, content: Any, **more: Any) -> dict[str, Any]:
     return {_TAG: name, "v": content, **more}
+
+
+def _pack_text(value: Any) -> Any:
+    kind = type(value)
+    for name, module in _TEXTUAL.items():
+        # A value of the type can only exist if its module has been imported.
+        if getattr(sys.modules.get(module), name, None) is kind:
+            return _tagged(name, str(value))
+    raise _Unsupported(kind, "not one of the types that are restored as they were")
 
 
 def _pack_float(value: float) -> Any:
@@ -90,6 +95,16 @@ def _pack_timedelta(value: timedelta) -> Any:
     return _tagged("timedelta", [value.days, value.seconds, value.microseconds])
 
 
+# Types whose text says all, and their modules, which are imported only where they are needed.
+_TEXTUAL = {
+    "Decimal": "decimal",
+    "UUID": "uuid",
+    "PosixPath": "pathlib",
+    "WindowsPath": "pathlib",
+    "PurePosixPath": "pathlib",
+    "PureWindowsPath": "pathlib",
+}
+
 _PACKERS: dict[type, Callable[[Any], Any]] = {
     float: _pack_float,
     tuple: lambda value: _tagged("tuple", [_pack(item) for item in value]),
@@ -100,11 +115,6 @@ _PACKERS: dict[type, Callable[[Any], Any]] = {
     date: lambda value: _tagged("date", value.isoformat()),
     time: _pack_time,
     timedelta: _pack_timedelta,
-    Decimal: lambda value: _tagged("Decimal", str(value)),
-    UUID: lambda value: _tagged("UUID", value.hex),
-    type(Path()): lambda value: _tagged("Path", str(value)),
-    PurePosixPath: lambda value: _tagged("PurePosixPath", str(value)),
-    PureWindowsPath: lambda value: _tagged("PureWindowsPath", str(value)),
 }
 
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
@@ -206,18 +216,16 @@ _UNPACKERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "date": lambda content: date.fromisoformat(content["v"]),
     "time": _unpack_time,
     "timedelta": _unpack_timedelta,
-    "Decimal": lambda content: Decimal(content["v"]),
-    "UUID": lambda content: UUID(hex=content["v"]),
-    "Path": lambda content: Path(content["v"]),
-    "PurePosixPath": lambda content: PurePosixPath(content["v"]),
-    "PureWindowsPath": lambda content: PureWindowsPath(content["v"]),
 }
 
 
 def _unpack(content: dict[str, Any]) -> Any:
     if _TAG not in content:
         return content
-    return _UNPACKERS[content[_TAG]](content)
+    name = content[_TAG]
+    if name in _TEXTUAL:
+        return getattr(import_module(_TEXTUAL[name]), name)(content["v"])
+    return _UNPACKERS[name](content)
 
 
 _decode = json.JSONDecoder(object_hook=_unpack).decode

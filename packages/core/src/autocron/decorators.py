@@ -33,6 +33,9 @@ class ScheduleDecorator(Protocol):
     """Makes a task of a function without parameters, and has it run on a schedule."""
 
     @overload
+    def __call__(self, function: Task[[], R], /) -> Task[[], R]: ...
+
+    @overload
     def __call__(self, function: Callable[[], Coroutine[Any, Any, R]], /) -> Task[[], R]: ...
 
     @overload
@@ -111,6 +114,10 @@ _OPTION_NAMES = {
     *("weeks", "days", "hours", "minutes", "seconds"),
     *("schedule", "retries", "ttl", "queue", "priority"),
 }
+
+
+@overload
+def cron(function: Task[[], R], /) -> Task[[], R]: ...
 
 
 @overload

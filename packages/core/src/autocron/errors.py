@@ -13,7 +13,7 @@ def shown(value: Any) -> str:
 
     Example:
         >>> shown("5"), shown([0] * 1000)[-9:]
-        ("'5'", '0, 0, ...')
+        ("'5'", ', 0, 0...')
     """
     try:
         text = repr(value)

@@ -15,6 +15,7 @@ from autocron.processes.wakeup import Inbox, Sender
 from autocron.stores.protocol import Store
 
 _AT_ONCE = 500
+_PATIENCE = 5.0
 
 
 class Listener:
@@ -39,7 +40,8 @@ class Listener:
         self._callbacks: dict[str, list[Callable[[], None]]] = {}
         self._unwatched: set[str] = set()
         self._closed = False
-        threading.Thread(target=self._run, name="autocron-listener", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="autocron-listener", daemon=True)
+        self._thread.start()
 
     def add(self, job_id: str, callback: Callable[[], None]) -> None:
         """Have `callback` called by the listener's thread when the job has ended; never waits."""
@@ -50,12 +52,16 @@ class Listener:
         """End the thread; who still waits is called back to find out what he can."""
         self._closed = True
         self._wake.send()
+        if self._thread is not threading.current_thread():
+            self._thread.join(_PATIENCE)  # so that it does not open the store again behind us
 
     def _run(self) -> None:
         while not self._closed:
             try:
                 self._call_back(self._watch_new())
                 self._inbox.wait(self._check_interval if self._callbacks else 3600.0)
+                if self._closed:
+                    break
                 list(self._inbox.messages())
                 # Read after the messages: if one was dropped because there were too many, what it
                 # stood for was committed before these were read, and is found now.
@@ -63,15 +69,19 @@ class Listener:
             except StoreError as error:
                 events.emit("app.listener_failed", error=error)
                 self._inbox.wait(1.0)
+        self._take_new()
         self._call_back(list(self._callbacks))
         self._inbox.close()
         self._wake.close()
 
-    def _watch_new(self) -> set[str]:
+    def _take_new(self) -> None:
         while not self._new.empty():
             job_id, callback = self._new.get()
             self._callbacks.setdefault(job_id, []).append(callback)
             self._unwatched.add(job_id)
+
+    def _watch_new(self) -> set[str]:
+        self._take_new()
         if not self._unwatched:
             return set()
         ended = self._store.watch(self._unwatched)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from inspect import unwrap
-from pathlib import Path
 from typing import Any, Protocol
 
 from autocron.errors import InvalidTask
@@ -72,7 +72,7 @@ def _main_module_name(function: str) -> str:
     if file is None:
         reason = "an interactive session or python -c cannot be imported by a worker: use a file"
         raise InvalidTask(function=function, reason=reason)
-    return Path(file).stem
+    return os.path.splitext(os.path.basename(str(file)))[0]
 
 
 def register_task(task: RegisteredTask) -> None:

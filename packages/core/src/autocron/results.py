@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 from autocron import codec
-from autocron.errors import JobCancelled, JobFailed, UnknownJob, WaitTimeout
+from autocron.errors import JobCancelled, JobFailed, NotStarted, UnknownJob, WaitTimeout
 from autocron.model import Job, JobStatus
 
 if TYPE_CHECKING:
@@ -43,9 +43,7 @@ class Result(Generic[R]):
 
     __slots__ = ("_ended", "_id", "_source", "_storing")
 
-    def __init__(
-        self, job_id: str, source: JobSource, storing: Future[None] | None = None
-    ) -> None:
+    def __init__(self, job_id: str, source: JobSource, storing: Future[None] | None = None) -> None:
         self._id = job_id
         self._source = source
         self._storing = storing
@@ -178,6 +176,8 @@ class Result(Generic[R]):
 
     def _outcome(self) -> R:
         job = self._job()
+        if not job.status.is_final:
+            raise NotStarted  # it was stopped while we waited
         if job.status is JobStatus.CANCELLED:
             raise JobCancelled(id=job.id, task=job.task)
         if job.status is not JobStatus.DONE or job.result is None:

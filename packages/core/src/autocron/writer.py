@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -32,6 +33,7 @@ class BackgroundWriter:
         self._store = store
         self._waiting: queue.SimpleQueue[_Batch] = queue.SimpleQueue()
         self._pending = 0
+        self._pid = os.getpid()
         self._changed = threading.Condition()
         threading.Thread(target=self._run, name="autocron-writer", daemon=True).start()
         atexit.register(self._flush_at_exit)
@@ -51,6 +53,8 @@ class BackgroundWriter:
             return self._changed.wait_for(lambda: self._pending == 0, timeout)
 
     def _flush_at_exit(self) -> None:
+        if self._pid != os.getpid():
+            return  # a fork, which has neither the thread nor anything to store
         if not self.flush(_FLUSH_AT_EXIT):
             events.emit("app.not_flushed", count=self._pending)
 

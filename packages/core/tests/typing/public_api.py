@@ -4,10 +4,12 @@ A line that must be an error has an `ignore` with the error's code, and is an er
 there is nothing to ignore.
 """
 
+# ruff: noqa: D103 - functions are here for their types
+
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +60,7 @@ autocron.delay("function")  # type: ignore[call-overload]
 
 assert_type(add.call(1, b=2), int)
 assert_type(add.options(seconds=5, retries=1)(1), Result[int])
-assert_type(add.options(schedule=datetime.now())(1), Result[int])
+assert_type(add.options(schedule=datetime.now(timezone.utc))(1), Result[int])
 assert_type(add.enqueue_many([(1, 2), {"a": 1}]), list[Result[int]])
 assert_type(add.enqueue_many((number,) for number in range(3)), list[Result[int]])
 assert_type(add.name, str)
@@ -104,6 +106,13 @@ def both() -> float:
     return 0.5
 
 
+@autocron.cron
+@autocron.delay
+async def both_bare() -> float:
+    return 0.5
+
+
+assert_type(both_bare, Task[[], float])
 assert_type(bare, Task[[], None])
 assert_type(report, Task[[], int])
 assert_type(lists, Task[[], str])
@@ -126,8 +135,8 @@ def both_need(to: str) -> None: ...
 
 
 autocron.cron(5)  # type: ignore[call-overload]
-autocron.cron(minutes="5")  # type: ignore[call-overload]
-autocron.every("5")  # type: ignore[call-arg, misc]
+autocron.cron(minutes="5")  # type: ignore[arg-type]
+autocron.every("5")  # type: ignore[call-arg, arg-type]
 autocron.every(seconds="5")  # type: ignore[arg-type]
 
 # Results ----------------------------------------------------------------------------------------

@@ -14,12 +14,12 @@ SOURCE = Path(autocron.__file__).parent
 
 def emitted():
     """Return all events that the code emits, each with the names of its details."""
-    for file in SOURCE.rglob("*.py"):
+    for file in sorted(SOURCE.rglob("*.py")):
         tree = ast.parse(file.read_text())
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "events.emit":
                 details = {keyword.arg for keyword in node.keywords}
-                for name in names_of(node.args[0], tree):
+                for name in sorted(names_of(node.args[0], tree)):
                     yield name, details
 
 
@@ -41,7 +41,7 @@ def test_every_event_has_its_words():
     assert {name for name, _ in emitted()} == set(LINES)
 
 
-@pytest.mark.parametrize(("name", "details"), list(emitted()))
+@pytest.mark.parametrize(("name", "details"), list(emitted()), ids=[name for name, _ in emitted()])
 def test_the_words_use_what_the_event_tells(name, details):
     """No line asks for a detail that the event does not have."""
     level, words = LINES[name]

@@ -6,7 +6,14 @@ import pytest
 
 import autocron
 from autocron import codec
-from autocron.errors import JobCancelled, JobFailed, UnknownJob, UnreadableValue, WaitTimeout
+from autocron.errors import (
+    JobCancelled,
+    JobFailed,
+    NotStarted,
+    UnknownJob,
+    UnreadableValue,
+    WaitTimeout,
+)
 from autocron.model import Failed, NewJob, Succeeded, new_job_id
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.wakeup import wake_listeners
@@ -126,6 +133,23 @@ def test_waiting_ends_with_the_job(put, end, store, until):
     for thread in waiting:
         thread.join(10)
     assert outcomes == [5, 5, 5]
+
+
+def test_a_stop_ends_the_waiting(put, store, until):
+    """Who waits in another thread is told that nobody will wake him, and not that the job failed."""
+    result, errors = put(), []
+
+    def wait():
+        with pytest.raises(NotStarted) as caught:
+            result.wait(30)
+        errors.append(caught.value)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    until(lambda: store._database.query("SELECT awaited FROM autocron_jobs")[0][0])
+    autocron.stop()
+    thread.join(10)
+    assert len(errors) == 1
 
 
 def test_a_handle_can_be_awaited(put, end, store, until):

@@ -14,5 +14,6 @@ if _core_version != __version__:
         f"pip install autocron=={__version__} flask-autocron=={__version__}"
     )
 
-# Only this core has what the extension imports.
-from flask_autocron.extension import AppNotFound, Autocron  # noqa: E402
+# Only this core has what these import.
+from flask_autocron.extension import Autocron  # noqa: E402
+from flask_autocron.source import AppNotFound  # noqa: E402

@@ -1,0 +1,255 @@
+"""The tests that all adapters inherit: what autocron promises, under each server of the framework."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import httpx
+import pytest
+
+from autocron import codec
+from autocron.model import Job
+from autocron.testing.processes import Program, Project, free_port, is_listening, wait_until
+
+TASKS = """
+import os
+
+import autocron
+
+
+@autocron.delay
+def echo(text):
+    return text
+
+
+@autocron.delay
+def pid(text):
+    return os.getpid()
+
+
+@autocron.delay
+def fail(text):
+    raise ValueError(text)
+
+
+@autocron.delay
+def relay(text):
+    return echo(text).id
+
+
+@autocron.every(seconds=1, start_now=True)
+def tick():
+    pass
+"""
+"""The module `tasks` of the application under test; adapters may add to it."""
+
+WORKERS = 2
+"""How many workers the application under test asks for."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """An application that is being served."""
+
+    project: Project
+    server: Program
+    database: str
+    port: int
+
+    def hand_over(self, task: str, text: str = "") -> str:
+        """Have a view call a task; return the id of its job."""
+        url = f"http://127.0.0.1:{self.port}/call/{task}"
+        answer = httpx.get(url, params={"text": text}, timeout=30)
+        assert answer.status_code == 200, f"{answer.text}\n{self.server.output}"
+        return answer.text
+
+    def ended(self, job_id: str) -> Job:
+        """Wait for the end of a job, and return it."""
+
+        def job() -> Job | None:
+            with self.project.store(self.database) as store:
+                found = store.get(job_id)
+            return found if found is not None and found.status.is_final else None
+
+        found = wait_until(job, or_show=lambda: self.server.output)
+        assert found is not None
+        return found
+
+    def call(self, task: str, text: str = "") -> Any:
+        """Have a view call a task; wait for it, and return what it returned."""
+        job = self.ended(self.hand_over(task, text))
+        assert job.result is not None, job.error
+        return codec.decode(job.result)
+
+    def has_run(self, task: str) -> bool:
+        """Whether a job of a task has ended well."""
+        with self.project.store(self.database) as store:
+            return any(job.task == task and job.status == "DONE" for job in store.latest(100))
+
+
+class AdapterContract:
+    """What an adapter has to show. A subclass in its tests says how its framework does things.
+
+    Example:
+        ```python
+        class TestContract(AdapterContract):
+            package = "flask_autocron"
+            database = "instance/autocron.db"
+            servers = {"flask run": "-m flask --app application run --port {port}"}
+
+            def write_app(self, project):
+                project.write("application.py", "...")
+        ```
+    """
+
+    package: ClassVar[str]
+    """The adapter's import name."""
+    database: ClassVar[str]
+    """Where in the project's folder the framework keeps the database, if it is configured as "autocron.db"."""
+    servers: ClassVar[dict[str, str]]
+    """The ways of serving the project: for each name the arguments of Python, as in a shell, with `{port}`."""
+    reloading: ClassVar[tuple[str, ...]]
+    """Those of the servers that start again when a file changes."""
+    silent: ClassVar[dict[str, str]]
+    """What must not start anything: for each name the arguments of Python, as in a shell."""
+    silent_input: ClassVar[str] = ""
+    """What these programs get to read."""
+
+    def write_app(self, project: Project) -> None:
+        """Write an application that asks for `WORKERS` workers and imports the module `tasks`.
+
+        Its path `/call/<task>?text=...` calls that task with the text, and answers with the job's id.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def pytest_generate_tests(cls, metafunc: pytest.Metafunc) -> None:
+        """Give each test that asks for one a server, or something silent, by name."""
+        names = {
+            "server_name": list(cls.servers),
+            "reloading_name": list(cls.reloading),
+            "silent_name": list(cls.silent),
+        }
+        for argument in names.keys() & set(metafunc.fixturenames):
+            metafunc.parametrize(argument, names[argument])
+
+    @pytest.fixture
+    def project(self, tmp_path: Path) -> Iterator[Project]:
+        """The application under test, in a folder of its own."""
+        with closing(Project(tmp_path)) as project:
+            project.write("tasks.py", TASKS)
+            self.write_app(project)
+            yield project
+
+    @pytest.fixture
+    def serve(self, project: Project) -> Callable[[str], Site]:
+        """A function that serves the application in one of the ways, and returns when it listens."""
+
+        def serve(name: str) -> Site:
+            port = free_port()
+            server = project.start(*shlex.split(self.servers[name].format(port=port)))
+            wait_until(
+                lambda: is_listening(port) or not server.is_alive, or_show=lambda: server.output
+            )
+            assert server.is_alive, server.output
+            return Site(project, server, self.database, port)
+
+        return serve
+
+    # In the process that serves -----------------------------------------------------------------
+
+    def test_a_call_runs_in_a_worker(self, serve: Callable[[str], Site], server_name: str) -> None:
+        """A view hands a call over, and one of the workers runs it."""
+        site = serve(server_name)
+        assert site.call("echo", "Grüße") == "Grüße"
+        assert site.call("pid") in {each.pid for each in site.project.autocron_processes("worker")}
+
+    def test_a_schedule_runs_without_any_request(
+        self, serve: Callable[[str], Site], server_name: str
+    ) -> None:
+        """Workers start with the server, and not only when somebody looks at the site."""
+        site = serve(server_name)
+        wait_until(lambda: site.has_run("tasks.tick"), or_show=lambda: site.server.output)
+
+    def test_a_task_can_call_a_task(self, serve: Callable[[str], Site], server_name: str) -> None:
+        """A call within a worker is handed over, too, to the same database."""
+        site = serve(server_name)
+        inner = site.ended(site.call("relay", "deep"))
+        assert (inner.status, inner.task) == ("DONE", "tasks.echo")
+
+    def test_there_is_one_set_of_workers(
+        self, serve: Callable[[str], Site], server_name: str
+    ) -> None:
+        """However many processes serve: one supervisor, and as many workers as were asked for."""
+        site = serve(server_name)
+        for number in range(20):  # of several web processes, each gets some
+            assert site.call("echo", str(number)) == str(number)
+        wait_until(lambda: len(site.project.autocron_processes("worker")) == WORKERS)
+        assert len(site.project.autocron_processes("supervisor")) == 1
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+    def test_all_processes_end_with_the_server(
+        self, serve: Callable[[str], Site], server_name: str, number: signal.Signals
+    ) -> None:
+        """Whether it is asked to end, interrupted or killed, nothing is left behind."""
+        site = serve(server_name)
+        site.call("echo")
+        site.server.end(number, group=number is not signal.SIGTERM)
+        wait_until(
+            lambda: not site.project.autocron_processes(), or_show=lambda: site.server.output
+        )
+
+    def test_changed_code_reaches_the_workers(
+        self, serve: Callable[[str], Site], reloading_name: str
+    ) -> None:
+        """After an edit of a task's file, jobs run the new code, in new workers."""
+        site = serve(reloading_name)
+        assert site.call("echo", "new") == "new"
+        before = {each.pid for each in site.project.autocron_processes("worker")}
+        site.project.write("tasks.py", TASKS.replace("return text", "return text.upper()"))
+
+        def is_new() -> bool:
+            try:
+                return bool(site.call("echo", "new") == "NEW")
+            except httpx.TransportError:
+                return False  # just between the old server and the new one
+
+        wait_until(is_new, or_show=lambda: site.server.output)
+        wait_until(
+            lambda: before.isdisjoint(
+                {each.pid for each in site.project.autocron_processes("worker")}
+            )
+        )
+
+    def test_a_failed_job_leaves_the_worker_in_order(self, serve: Callable[[str], Site]) -> None:
+        """The outcome says what was wrong, and what comes next runs in the same worker."""
+        site = serve(next(iter(self.servers)))
+        before = site.call("pid")
+        failed = [site.ended(site.hand_over("fail", "no luck")) for _ in range(2 * WORKERS)]
+        assert {job.error for job in failed} == {"ValueError: no luck"}
+        wait_until(lambda: site.call("pid") == before)
+
+    # In others --------------------------------------------------------------------------------
+
+    def test_nothing_starts(self, project: Project, silent_name: str) -> None:
+        """A process that does not serve starts neither a supervisor nor workers."""
+        done = project.run(*shlex.split(self.silent[silent_name]), text=self.silent_input)
+        assert done.returncode == 0, done.stdout
+        assert not project.has_started(self.database)
+        assert project.autocron_processes() == []
+
+    # The installation -------------------------------------------------------------------------
+
+    def test_another_core_is_refused(self, project: Project) -> None:
+        """With the unrelated autocron 1.x in its place the adapter says what to install."""
+        project.write("old/autocron/__init__.py", "__version__ = '1.2.2'")
+        done = project.run("-c", f"import {self.package}", PYTHONPATH=str(project.folder / "old"))
+        assert done.returncode == 1
+        assert "1.2.2" in done.stdout
+        assert "install both in one go, pip install autocron==2" in done.stdout

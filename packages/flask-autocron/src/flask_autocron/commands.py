@@ -1,0 +1,36 @@
+"""`flask autocron`: the admin tool for the database of the app."""
+
+from __future__ import annotations
+
+import click
+from flask.cli import with_appcontext
+
+from autocron import cli
+from autocron.app import current_client
+from autocron.errors import AutocronError
+
+
+@click.command(
+    "autocron",
+    short_help="Look into the app's jobs, and change settings.",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    epilog="More about a verb: flask autocron VERB --help",
+)
+@click.argument("arguments", nargs=-1, required=True, type=click.UNPROCESSED, metavar="VERB ...")
+@click.pass_context
+@with_appcontext
+def autocron(context: click.Context, arguments: tuple[str, ...]) -> None:
+    r"""Look into the app's jobs, and change the settings of its workers.
+
+    \b
+    status      the app's workers, and how many jobs there are
+    jobs        the latest jobs
+    job ID      one job, with its outcome
+    settings    the settings, and where each value comes from
+    set, unset  change a setting, or take the change back
+    """
+    try:
+        database = current_client().settings.database
+    except AutocronError as error:
+        raise click.ClickException(f"{error} The extension does that: Autocron(app).") from None
+    context.exit(cli.main(arguments, database=database, prog=context.command_path))

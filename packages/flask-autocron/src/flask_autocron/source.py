@@ -1,0 +1,132 @@
+"""Where a worker finds the app that the web process serves."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from types import FrameType
+from typing import Any
+
+import click
+from flask import Flask
+from flask.cli import NoAppException, ScriptInfo, locate_app
+
+from autocron.errors import AutocronError, SettingsError, shown
+from autocron.integration import describe_main, load_main
+
+PREFIX = "AUTOCRON_"
+APP = f"{PREFIX}APP"
+_MAIN = "__main__"
+
+
+class AppNotFound(AutocronError, LookupError):
+    """A worker has imported what the web process has, and there is no such app."""
+
+    message = (
+        "no app that uses this database was found in {places}{reasons}. Set "
+        f"{APP} to where the workers find it, as 'module:app' or 'package:create_app()'."
+    )
+
+
+@dataclass
+class Source:
+    """What a worker imports, and calls, to get the app."""
+
+    path: str | None = None
+    """What `flask --app` takes; empty for what the flask command finds by itself."""
+    modules: list[str] = field(default_factory=list)
+    """The modules that have the app or its factory, the likeliest first."""
+    main: dict[str, str] | None = None
+    """The main module, if it has to do with the app."""
+
+    @classmethod
+    def of(cls, app: Flask) -> Source:
+        """Return where an app comes from; to be called while it is being made.
+
+        Raises:
+            SettingsError: `AUTOCRON_APP` is not a string.
+        """
+        path = app.config.get(APP, _path_of_command())
+        if path is not None:
+            if not isinstance(path, str):
+                raise SettingsError([f"{APP}={shown(path)}: must be a string such as 'module:app'"])
+            return cls(path=path)
+        main = describe_main() if app.import_name == _MAIN else None
+        modules = dict.fromkeys([*_imported_first(), app.import_name])
+        return cls(modules=[module for module in modules if module != _MAIN], main=main)
+
+    def use_main(self) -> None:
+        """Have the workers import the main module, since it is what serves."""
+        if self.path is None:
+            self.main = describe_main()
+
+    def describe(self) -> dict[str, Any]:
+        """Return the arguments for making this anew, as plain JSON."""
+        return asdict(self)
+
+    def apps(self) -> Iterator[Flask | None]:
+        """Import one thing after the other, and yield the app that each of them brings, if any.
+
+        An app that an import makes by the way is not seen here. So a factory is only called after
+        a None, which says: look whether it is there already.
+
+        Raises:
+            AppNotFound: there is nothing left to import.
+        """
+        if self.path is not None:
+            yield ScriptInfo(self.path or None).load_app()
+            raise AppNotFound(places=repr(self.path or "."), reasons="")
+        if self.main is not None:
+            load_main(self.main)
+        reasons = []
+        places = [_MAIN] * (self.main is not None) + self.modules
+        for module in places:
+            if not _import(module):
+                continue
+            yield None
+            try:
+                yield locate_app(module, None)
+            except NoAppException as error:
+                reasons.append(str(error))
+        raise AppNotFound(places=", ".join(places), reasons="".join(f" ({r})" for r in reasons))
+
+
+def flask_command() -> click.Context | None:
+    """Return what the flask command is about to run, if this process is one."""
+    context = click.get_current_context(silent=True)
+    return None if context is None or context.find_object(ScriptInfo) is None else context
+
+
+def _path_of_command() -> str | None:
+    context = flask_command()
+    info = None if context is None else context.find_object(ScriptInfo)
+    if info is None:
+        return None
+    if info.create_app is None:
+        return info.app_import_path or ""
+    module, name = info.create_app.__module__, info.create_app.__qualname__
+    return None if module == _MAIN or "<" in name else f"{module}:{name}()"
+
+
+def _imported_first() -> list[str]:
+    """Return the module with whose import it began, if that is going on: a server was told of it."""
+    frame: FrameType | None = inspect.currentframe()
+    modules = []
+    while frame is not None:
+        if frame.f_code.co_name == "<module>":
+            modules.append(str(frame.f_globals.get("__name__", _MAIN)))
+        frame = frame.f_back
+    return [module for module in reversed(modules) if module != _MAIN][:1]
+
+
+def _import(module: str) -> bool:
+    """Import a module; return False if there is none of that name, as for some servers' own files."""
+    try:
+        importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise
+        return False
+    return True
