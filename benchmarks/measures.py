@@ -66,7 +66,7 @@ def microseconds(times: list[float]) -> str:
 def started(folder: Path, name: str, **settings: object) -> Iterator[Path]:
     """Start autocron on a database of its own, and wait on leaving until all of it is gone."""
     database = folder / f"{name}.db"
-    autocron.start(database, **settings)  # type: ignore[arg-type]
+    site.start(database, **settings)
     try:
         yield database
     finally:
@@ -229,7 +229,7 @@ def drain(folder: Path, scale: Scale) -> Iterator[Row]:
 
 
 def _call_many(database: Path, count: int) -> None:
-    autocron.start(database, workers=2)
+    site.start(database, workers=2)
     for _ in range(count):
         site.write("a@example.org", "hi")
     os._exit(0)
@@ -345,7 +345,7 @@ def start(folder: Path, scale: Scale) -> Iterator[Row]:
     for number in range(scale.starts):
         database = folder / f"start-{number}.db"
         began = time.perf_counter()
-        autocron.start(database)
+        site.start(database)
         starts.append(time.perf_counter() - began)
         moment = time.monotonic_ns()
         firsts.append((site.now().wait(60) - moment) / 1e9 + starts[-1])

@@ -1,5 +1,7 @@
 """The contract of all adapters, under each way of serving a Flask app."""
 
+from typing import ClassVar
+
 from autocron.testing.contract import WORKERS, AdapterContract
 
 APPLICATION = f"""
@@ -59,7 +61,7 @@ GUNICORN = "-m gunicorn --bind 127.0.0.1:{port}"
 class TestContract(AdapterContract):
     package = "flask_autocron"
     database = "instance/autocron.db"
-    servers = {
+    servers: ClassVar = {
         "run": "-m flask --app application run --port {port}",
         "run-debug": "-m flask --app application --debug run --port {port}",
         "run-debug-no-reload": "-m flask --app application --debug run --no-reload --port {port}",
@@ -72,7 +74,7 @@ class TestContract(AdapterContract):
         "gunicorn-factory": f"{GUNICORN} --workers 2 'factory:create_app()'",
     }
     reloading = ("run-debug", "main-debug")
-    silent = {
+    silent: ClassVar = {
         "routes": "-m flask --app application routes",
         "debug-routes": "-m flask --app application --debug routes",
         "shell": "-m flask --app application shell",
@@ -84,6 +86,7 @@ class TestContract(AdapterContract):
     silent_input = "import application, tasks; tasks.echo('kept')\n"
 
     def write_app(self, project):
+        """Write a module that has an app, one that has a factory, and a test."""
         project.write("application.py", APPLICATION)
         project.write("factory.py", FACTORY)
         project.write("test_application.py", TEST)

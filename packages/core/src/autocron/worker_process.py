@@ -21,8 +21,7 @@ from autocron.integration import Integration, find_function
 from autocron.processes import crew
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.locks import WorkersTurn, adopt
-from autocron.processes.log import start_logging
-from autocron.processes.spawn import Orders, receive_orders, settings_from
+from autocron.processes.spawn import Orders, settings_from
 from autocron.processes.supervisor import SOMETHING_DUE
 from autocron.processes.wakeup import Sender, WorkersInbox, wake_listeners
 from autocron.running import scheduler
@@ -176,10 +175,11 @@ def _integration_class(name: str) -> type[Integration]:
     return found
 
 
-def main() -> None:
-    """Be a worker process."""
-    orders, control = receive_orders()
+def be_worker(orders: Orders, control: int) -> int:
+    """Be a worker process, after the fork; return the exit status."""
+    os.setsid()
+    os.chdir(orders.code.folder)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     adopt(orders.descriptors["lock"])
-    os.set_inheritable(orders.descriptors["workers"], False)
-    start_logging()
-    sys.exit(WorkerProcess(orders, control).run())
+    return WorkerProcess(orders, control).run()

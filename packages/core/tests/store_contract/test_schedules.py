@@ -74,6 +74,15 @@ def test_a_due_time_makes_no_second_job(store, now):
     assert [job.id for job in store.latest(10)] == ["a"]
 
 
+def test_a_late_scheduler_does_not_turn_time_back(store, now):
+    """Whoever comes with a due time that is over changes neither jobs nor the next due time."""
+    store.register([due_at(now)], now)
+    assert store.fire(due_at(now), now + 60, tick("a"), now)
+    assert store.fire(due_at(now + 60), now + 120, tick("b"), now)
+    assert not store.fire(due_at(now), now + 30, tick("c"), now)
+    assert store.schedules() == [due_at(now + 120)]
+
+
 def test_a_schedule_that_is_gone_makes_no_job(store, now):
     """A scheduler with an old list changes nothing."""
     assert not store.fire(due_at(now), now + 60, tick("a"), now)

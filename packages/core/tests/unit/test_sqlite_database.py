@@ -267,6 +267,43 @@ def test_a_log_that_was_replaced_is_opened_anew(path, open_store):
     assert first
 
 
+def test_no_connection_crosses_a_fork(run_program):
+    """A child neither uses nor closes the connections of its parent, and opens its own."""
+    ended = run_program(
+        """
+        import os
+        from contextlib import nullcontext
+        from pathlib import Path
+        from autocron.model import NewJob
+        from autocron.stores.sqlite import SqliteStore
+
+        store = SqliteStore(Path("jobs.db"), turn=nullcontext())
+        store.migrate()
+        store.enqueue([NewJob("a", "t", "[[],{}]")], 1.0)
+        store.sync()
+        database = store._database
+        connections, log = list(database._idle), database._log
+        assert connections
+        child = os.fork()
+        if not child:
+            try:
+                assert store.get("a")
+                store.sync()
+                assert not set(database._idle) & set(connections)
+                store.close()
+                for connection in connections:
+                    connection.execute("SELECT 1")  # it is still open
+                os.fstat(log)
+                os._exit(0)
+            finally:
+                os._exit(1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert database._idle == connections
+        """
+    )
+    assert ended.returncode == 0, ended.stderr
+
+
 # The rest of the process ----------------------------------------------------------------------
 
 

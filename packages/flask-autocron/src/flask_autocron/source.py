@@ -50,7 +50,7 @@ class Source:
         """
         path = app.config.get(APP, _path_of_command())
         if path is not None:
-            if not isinstance(path, str):
+            if not isinstance(path, str) or not (path or APP not in app.config):
                 raise SettingsError([f"{APP}={shown(path)}: must be a string such as 'module:app'"])
             return cls(path=path)
         main = describe_main() if app.import_name == _MAIN else None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from autocron import events
@@ -13,7 +15,7 @@ from autocron.clock import Clock
 from autocron.model import WorkerInfo
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.locks import Lock, when_free
-from autocron.processes.spawn import Orders, spawn
+from autocron.processes.spawn import Orders
 from autocron.processes.wakeup import wake_listeners
 from autocron.running import maintenance
 from autocron.settings import MAX_WORKERS
@@ -28,20 +30,41 @@ _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 30.0
 _KILL_AFTER = 1.0
 
+# After a loss of power, or when everything was killed, which is no fault of the jobs that ran.
+_ORPHANED = "ended together with its supervisor"
+
 
 @dataclass
 class _Member:
+    """A worker as its supervisor sees it: its process, and the pipe to it."""
+
     number: int
-    process: subprocess.Popen[bytes]
+    pid: int
+    pipe: int | None
     ending_since: float | None = None
     killed: bool = False
 
     def send(self, command: bytes) -> None:
-        if self.process.stdin is not None and not self.process.stdin.closed:
-            try:
-                self.process.stdin.write(command)
-            except BrokenPipeError:
-                pass  # it has ended, which `reap` will see
+        if self.pipe is not None:
+            with suppress(BrokenPipeError):  # it has ended, which `reap` will see
+                os.write(self.pipe, command)
+
+    def close_pipe(self) -> None:
+        if self.pipe is not None:
+            os.close(self.pipe)
+            self.pipe = None
+
+
+class BecomeWorker(BaseException):
+    """Raised in a forked child: all of the supervisor's work is left behind, and it is a worker.
+
+    Like `SystemExit` it is no error, and passes everything that handles errors.
+    """
+
+    def __init__(self, orders: Orders, control: int) -> None:
+        super().__init__()
+        self.orders = orders
+        self.control = control
 
 
 class Crew:
@@ -81,11 +104,15 @@ class Crew:
         """Whether no worker is left."""
         return not self._members
 
-    def adopt_code(self, orders: Orders) -> None:
-        """Have workers run what the newest web process runs: ask them whether theirs is the same."""
-        if orders.code != self._orders.code:
-            self._orders = replace(self._orders, code=orders.code)
+    def adopt(self, orders: Orders) -> None:
+        """Have workers run what the newest web process runs, with its settings.
+
+        Workers that have the same are left alone, but look whether a file of theirs has changed.
+        """
+        if not orders.asks_for_same(self._orders):
             self.end()
+        self._orders = orders
+        self._timeout = orders.settings["shutdown_timeout"]
         for member in self._members.values():
             member.send(CHECK_CODE)
 
@@ -108,18 +135,35 @@ class Crew:
         lock = Lock(self._folder.worker_lock(number))
         if not lock.acquire(wait=False):
             return False  # a worker of an earlier supervisor, which is about to end
-        try:
-            # Whoever had this number before is dead: its lock is ours.
-            self._reclaim(number, "ended without its supervisor")
-            descriptors = {"lock": lock.descriptor, "workers": self._workers_socket}
-            orders = replace(self._orders, number=number, descriptors=descriptors)
-            process = spawn("worker", orders, descriptors.values())
-        finally:
-            lock.release()
-        self._members[number] = _Member(number, process)
-        self._store.add_worker(WorkerInfo(number, process.pid, self._clock()))
-        events.emit("worker.started", number=number, pid=process.pid)
+        # Whoever had this number before is dead: its lock is ours.
+        self._reclaim(number, _ORPHANED, is_crash=False)
+        member = self._fork(number, lock)
+        self._members[number] = member
+        self._store.add_worker(WorkerInfo(number, member.pid, self._clock()))
+        events.emit("worker.started", number=number, pid=member.pid)
         return True
+
+    def _fork(self, number: int, lock: Lock) -> _Member:
+        """Fork a worker. It has all imports of this small process, in memory that they share.
+
+        Raises:
+            BecomeWorker: in the child.
+        """
+        self._store.close()  # SQLite's connections must not cross a fork
+        held = lock.detach()
+        control, pipe = os.pipe()
+        gc.freeze()  # the collector writes to what it looks at, and what is written to is not shared
+        pid = os.fork()
+        if pid == 0:
+            for member in self._members.values():
+                member.close_pipe()  # or the end of the supervisor would not end them
+            os.close(pipe)
+            descriptors = {"lock": held, "workers": os.dup(self._workers_socket)}
+            orders = replace(self._orders, number=number, descriptors=descriptors)
+            raise BecomeWorker(orders, control)
+        os.close(held)
+        os.close(control)
+        return _Member(number, pid, pipe)
 
     def recover(self) -> None:
         """Put back the jobs of workers that earlier supervisors left behind, dead or ending."""
@@ -130,7 +174,7 @@ class Crew:
     def _recover(self, number: int) -> None:
         lock = Lock(self._folder.worker_lock(number))
         if lock.acquire(wait=False):
-            self._reclaim(number, "ended without its supervisor")
+            self._reclaim(number, _ORPHANED, is_crash=False)
             self._store.remove_worker(number)
             lock.release()
         else:
@@ -146,19 +190,18 @@ class Crew:
     def reap(self) -> None:
         """See which workers have ended, and put back what they were running."""
         for member in list(self._members.values()):
-            if member.process.poll() is not None:
-                self._has_ended(member)
+            pid, status = os.waitpid(member.pid, os.WNOHANG)
+            if pid:
+                self._has_ended(member, os.waitstatus_to_exitcode(status))
 
-    def _has_ended(self, member: _Member) -> None:
+    def _has_ended(self, member: _Member, status: int) -> None:
         del self._members[member.number]
-        pid, status = member.process.pid, member.process.returncode
-        if member.process.stdin is not None:
-            member.process.stdin.close()
+        member.close_pipe()
         if member.killed:
             self._store.release_all(member.number)
-            events.emit("worker.killed", number=member.number, pid=pid)
+            events.emit("worker.killed", number=member.number, pid=member.pid)
         elif status == 0:
-            events.emit("worker.ended", number=member.number, pid=pid)
+            events.emit("worker.ended", number=member.number, pid=member.pid)
         else:
             self._has_crashed(member, status)
         self._store.remove_worker(member.number)
@@ -166,31 +209,30 @@ class Crew:
     def _has_crashed(self, member: _Member, status: int) -> None:
         reason = _in_words(status)
         self._start_again_at = time.monotonic() + self._pause
-        events.emit(
-            "worker.crashed",
-            number=member.number, pid=member.process.pid, reason=reason, pause=self._pause,
-        )  # fmt: skip
+        details = {"number": member.number, "pid": member.pid}
+        events.emit("worker.crashed", **details, reason=reason, pause=self._pause)
         self._pause = min(self._pause * 2, _LONGEST_PAUSE)
-        self._reclaim(member.number, reason)
+        self._reclaim(member.number, reason, is_crash=True)
 
-    def _reclaim(self, number: int, reason: str) -> None:
+    def _reclaim(self, number: int, reason: str, *, is_crash: bool) -> None:
+        def notify() -> None:
+            wake_listeners(self._folder.listeners)
+
         now = self._clock()
-        maintenance.reclaim(
-            self._store, number, reason, now, lambda: wake_listeners(self._folder.listeners)
-        )
+        maintenance.reclaim(self._store, number, reason, now, notify, is_crash=is_crash)
 
     def end(self) -> None:
         """Ask all workers to end: the end of their pipe tells them."""
         for member in self._members.values():
-            if member.ending_since is None and member.process.stdin is not None:
-                member.process.stdin.close()
+            if member.ending_since is None:
+                member.close_pipe()
                 member.ending_since = time.monotonic()
 
     def kill_late(self) -> None:
         """Kill workers that were to end by themselves long ago."""
         for member in self._members.values():
             if not member.killed and time.monotonic() >= self._deadline(member):
-                member.process.send_signal(signal.SIGKILL)
+                os.kill(member.pid, signal.SIGKILL)  # not reaped yet, so the id is still its own
                 member.killed = True
 
     def _deadline(self, member: _Member) -> float:

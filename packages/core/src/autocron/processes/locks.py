@@ -101,6 +101,16 @@ class Lock:
                 return True
             _close(descriptor)  # the file was deleted while we waited for it
 
+    def detach(self) -> int:
+        """Return the open file that holds the lock, which is from now on the caller's to close.
+
+        A forked child has it, too, and does not close it by itself.
+        """
+        descriptor = self.descriptor
+        self._descriptor = None
+        del _open_locks[descriptor]
+        return descriptor
+
     def release(self) -> None:
         """Release the lock; to release one that is not held does no harm."""
         descriptor, self._descriptor = self._descriptor, None

@@ -47,6 +47,20 @@ class Orders:
     number: int = 0
     descriptors: dict[str, int] = field(default_factory=dict)
 
+    def asks_for_same(self, other: Orders) -> bool:
+        """Whether workers with these orders would be the same as with the other ones.
+
+        Arguments and current directory do not count: a script that imports the application has
+        others, and should not have the workers replaced.
+        """
+        ours, theirs = self.code, other.code
+        return (self.settings, ours.integration, ours.data, ours.path) == (
+            other.settings,
+            theirs.integration,
+            theirs.data,
+            theirs.path,
+        )
+
     def to_json(self) -> bytes:
         """Return the orders as JSON."""
         return json.dumps(asdict(self), default=os.fspath).encode()
@@ -62,7 +76,7 @@ def spawn(role: str, orders: Orders, inherit: Iterable[int]) -> subprocess.Popen
     """Start a process in a session of its own, so that a terminal's Ctrl-C does not reach it.
 
     Args:
-        role: "supervisor" or "worker".
+        role: what `ps` is to show; "supervisor".
         orders: written to its standard input, which stays open in the returned object.
         inherit: the descriptors that it inherits; all others are closed.
     """

@@ -13,17 +13,15 @@ from autocron import events
 from autocron.clock import Clock, system_clock
 from autocron.errors import StoreError
 from autocron.processes import crew as crews
-from autocron.processes.crew import Crew
+from autocron.processes.crew import BecomeWorker, Crew
 from autocron.processes.folder import RuntimeFolder
-from autocron.processes.locks import Lock, WorkersTurn, adopt, when_free
-from autocron.processes.log import start_logging
+from autocron.processes.locks import Lock, when_free
 from autocron.processes.membership import HELLO
-from autocron.processes.spawn import Orders, receive_orders, settings_from
+from autocron.processes.spawn import Orders, settings_from
 from autocron.processes.wakeup import Inbox, Sender, wait_for
 from autocron.running import maintenance, scheduler
 from autocron.settings import Settings
 from autocron.stores.protocol import Store
-from autocron.stores.sqlite import SqliteStore
 
 APPS_GONE = b"gone"
 SOMETHING_DUE = b"due"
@@ -54,7 +52,7 @@ class Supervisor:
         self._inbox = Inbox(self._folder.supervisor_socket)
         self._workers_inbox = Inbox(self._folder.workers_socket)
         self._wake_worker = Sender(self._folder.workers_socket).send
-        self._signals = _signal_descriptor()
+        self._signals, self._signals_end = _watch_signals()
         self._crew = Crew(
             self._folder, store, orders, self._workers_inbox.fileno(), self._tell_myself, clock
         )
@@ -63,7 +61,26 @@ class Supervisor:
         self._next_check = 0.0
 
     def run(self) -> None:
-        """Keep workers and schedules until there is no app any more, or a signal asks to end."""
+        """Keep workers and schedules until there is no app any more, or a signal asks to end.
+
+        Raises:
+            BecomeWorker: in the forked processes that are to be workers.
+        """
+        try:
+            self._run()
+        except BecomeWorker:
+            self._let_go()
+            raise
+
+    def _let_go(self) -> None:
+        """Close, in a forked child, what only the supervisor may have."""
+        signal.set_wakeup_fd(-1)
+        for descriptor in (self._signals, self._signals_end):
+            os.close(descriptor)
+        self._inbox.socket.close()
+        self._workers_inbox.socket.close()
+
+    def _run(self) -> None:
         events.emit("supervisor.started", pid=os.getpid(), database=self._settings.database)
         self._watch_apps()
         self._persist(self._recover)
@@ -144,7 +161,8 @@ class Supervisor:
         return 0.0
 
     def _welcome(self, orders: Orders) -> None:
-        self._crew.adopt_code(orders)
+        self._settings = settings_from(orders)
+        self._crew.adopt(orders)
         if self._reason_to_end == _NO_APP:
             self._reason_to_end = None
             self._watch_apps()
@@ -173,33 +191,16 @@ class Supervisor:
         sender.close()
 
 
-def _signal_descriptor() -> int:
-    """Have the signals that concern us written, as numbers, to a descriptor; return it."""
+def _watch_signals() -> tuple[int, int]:
+    """Have the signals that concern us written, as numbers, to a descriptor; return both its ends."""
     receiver, sender = socket.socketpair()
     receiver.setblocking(False)
     sender.setblocking(False)
-    signal.set_wakeup_fd(sender.detach(), warn_on_full_buffer=False)
+    signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, _ignore)
-    return receiver.detach()
+    return receiver.detach(), sender.detach()
 
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:
     """Python writes the number to the descriptor; the loop acts on it."""
-
-
-def main() -> None:
-    """Be the supervisor process."""
-    orders, control = receive_orders()
-    os.close(control)
-    adopt(orders.descriptors["lock"])
-    start_logging()
-    settings = settings_from(orders)
-    folder = RuntimeFolder.of(settings.database)
-    store = SqliteStore(
-        settings.database,
-        turn=WorkersTurn(folder.callers_lock, folder.writers_lock),
-        busy_timeout=settings.busy_timeout,
-        ttl=settings.ttl,
-    )
-    Supervisor(settings, orders, store).run()

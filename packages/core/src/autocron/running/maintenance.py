@@ -13,7 +13,13 @@ _PRUNE_AT_ONCE = 500
 
 
 def reclaim(
-    store: Store, worker: int, reason: str, now: float, notify: Callable[[], None]
+    store: Store,
+    worker: int,
+    reason: str,
+    now: float,
+    notify: Callable[[], None],
+    *,
+    is_crash: bool = True,
 ) -> int:
     """Put back what a dead worker was running; return how many jobs wait again.
 
@@ -23,8 +29,10 @@ def reclaim(
         reason: what became of it, as the end of a sentence: "was killed by SIGKILL".
         now: the time.
         notify: called if somebody waits for a job that ends by this.
+        is_crash: whether the job may be at fault; after three crashes it is not tried again.
     """
-    reclaimed = store.reclaim(worker, f"the worker {reason}", CRASH_LIMIT, now)
+    crash_limit = CRASH_LIMIT if is_crash else None
+    reclaimed = store.reclaim(worker, f"the worker {reason}", crash_limit, now)
     for job in reclaimed:
         lost = job.status is JobStatus.ERROR
         name = "job.crashed_too_often" if lost else "job.reclaimed"

@@ -75,9 +75,11 @@ class Store(Protocol):
 
     # What the supervisor does -----------------------------------------------------------------
 
-    def reclaim(self, worker: int, reason: str, crash_limit: int, now: float) -> list[Reclaimed]:
+    def reclaim(
+        self, worker: int, reason: str, crash_limit: int | None, now: float
+    ) -> list[Reclaimed]:
         """Put the jobs back that a dead worker was running; one that has now lost `crash_limit`
-        workers ends with `reason` as its error."""
+        workers ends with `reason` as its error. None for a death that is not to be counted."""
 
     def release_all(self, worker: int) -> None:
         """Give back the jobs that a worker was running, as if they had not been claimed."""

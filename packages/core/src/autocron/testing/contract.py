@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,8 +14,16 @@ import httpx
 import pytest
 
 from autocron import codec
+from autocron.errors import StoreError
 from autocron.model import Job
-from autocron.testing.processes import Program, Project, free_port, is_listening, wait_until
+from autocron.testing.processes import (
+    DEADLINE,
+    Program,
+    Project,
+    free_port,
+    is_listening,
+    wait_until,
+)
 
 TASKS = """
 import os
@@ -62,12 +70,31 @@ class Site:
     database: str
     port: int
 
-    def hand_over(self, task: str, text: str = "") -> str:
-        """Have a view call a task; return the id of its job."""
-        url = f"http://127.0.0.1:{self.port}/call/{task}"
-        answer = httpx.get(url, params={"text": text}, timeout=30)
+    @classmethod
+    def of(cls, project: Project, arguments: str, database: str) -> Site:
+        """Serve an application, and return when the server listens.
+
+        Args:
+            project: has the application.
+            arguments: of Python, as in a shell; `{port}` is where to listen.
+            database: its path in the project's folder.
+        """
+        port = free_port()
+        server = project.start(*shlex.split(arguments.format(port=port)))
+        wait_until(lambda: is_listening(port) or not server.is_alive, or_show=lambda: server.output)
+        assert server.is_alive, server.output
+        return cls(project, server, database, port)
+
+    def get(self, path: str, **params: str) -> str:
+        """Make a request, and return the text of the answer."""
+        url = f"http://127.0.0.1:{self.port}{path}"
+        answer = httpx.get(url, params=params, timeout=DEADLINE)
         assert answer.status_code == 200, f"{answer.text}\n{self.server.output}"
         return answer.text
+
+    def hand_over(self, task: str, text: str = "") -> str:
+        """Have a view call a task; return the id of its job."""
+        return self.get(f"/call/{task}", text=text)
 
     def ended(self, job_id: str) -> Job:
         """Wait for the end of a job, and return it."""
@@ -89,8 +116,11 @@ class Site:
 
     def has_run(self, task: str) -> bool:
         """Whether a job of a task has ended well."""
-        with self.project.store(self.database) as store:
+        if not Path(self.project.folder, self.database).exists():
+            return False
+        with suppress(StoreError), self.project.store(self.database) as store:
             return any(job.task == task and job.status == "DONE" for job in store.latest(100))
+        return False  # it is just being made
 
 
 class AdapterContract:
@@ -150,17 +180,7 @@ class AdapterContract:
     @pytest.fixture
     def serve(self, project: Project) -> Callable[[str], Site]:
         """A function that serves the application in one of the ways, and returns when it listens."""
-
-        def serve(name: str) -> Site:
-            port = free_port()
-            server = project.start(*shlex.split(self.servers[name].format(port=port)))
-            wait_until(
-                lambda: is_listening(port) or not server.is_alive, or_show=lambda: server.output
-            )
-            assert server.is_alive, server.output
-            return Site(project, server, self.database, port)
-
-        return serve
+        return lambda name: Site.of(project, self.servers[name], self.database)
 
     # In the process that serves -----------------------------------------------------------------
 
@@ -193,7 +213,7 @@ class AdapterContract:
         wait_until(lambda: len(site.project.autocron_processes("worker")) == WORKERS)
         assert len(site.project.autocron_processes("supervisor")) == 1
 
-    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=str)
     def test_all_processes_end_with_the_server(
         self, serve: Callable[[str], Site], server_name: str, number: signal.Signals
     ) -> None:
@@ -226,6 +246,14 @@ class AdapterContract:
                 {each.pid for each in site.project.autocron_processes("worker")}
             )
         )
+
+    def test_the_reloaders_parent_starts_nothing(
+        self, serve: Callable[[str], Site], reloading_name: str
+    ) -> None:
+        """The process that only watches for changes is not the one that starts the supervisor."""
+        site = serve(reloading_name)
+        [supervisor] = wait_until(lambda: site.project.autocron_processes("supervisor"))
+        assert supervisor.parent != site.server.pid
 
     def test_a_failed_job_leaves_the_worker_in_order(self, serve: Callable[[str], Site]) -> None:
         """The outcome says what was wrong, and what comes next runs in the same worker."""

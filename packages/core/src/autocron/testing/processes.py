@@ -11,7 +11,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -69,6 +69,7 @@ class AutocronProcess:
     """A process that autocron has started: its role is `"supervisor"` or `"worker"`."""
 
     pid: int
+    parent: int
     role: str
     database: Path
 
@@ -78,14 +79,25 @@ class AutocronProcess:
 
         This asks the kernel, and so finds those that no database and no supervisor knows of (any more).
         """
-        found = []
+        processes = [process for process in cls._all() if folder in process.database.parents]
+        pids = {process.pid for process in processes}
+        # A worker is a fork of its supervisor, and for a moment looks like it.
+        return [
+            replace(process, role="worker") if process.parent in pids else process
+            for process in processes
+        ]
+
+    @classmethod
+    def _all(cls) -> Iterator[AutocronProcess]:
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 with suppress(OSError):
-                    command = entry.joinpath("cmdline").read_bytes().decode().split("\0")
-                    if len(command) > 3 and command[1].endswith("/autocron/boot.py"):
-                        found.append(cls(int(entry.name), command[2], Path(command[3])))
-        return [process for process in found if folder in process.database.parents]
+                    words = entry.joinpath("cmdline").read_bytes().decode().split("\0")
+                    if len(words) > 3 and words[1].endswith("/autocron/boot.py"):
+                        status = entry.joinpath("status").read_text()
+                        parent = status.partition("\nPPid:")[2].split()[0]
+                        _, _, role, *_, database = filter(None, words)
+                        yield cls(int(entry.name), int(parent), role, Path(database))
 
 
 class Program:

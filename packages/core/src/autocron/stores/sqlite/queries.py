@@ -96,15 +96,16 @@ SET state = 1, attempt = attempt - 1, worker = NULL, started_at = NULL
 WHERE state = 2 AND state > 0 AND state < 3 AND worker = ?
 """
 
-# Put back what a dead worker was running, or end it if it has cost too many workers.
+# Put back what a dead worker was running, or end it if it has cost too many workers. Without a limit
+# (NULL, with which every comparison is false) it is no crash, and not counted.
 RECLAIM = """
 UPDATE autocron_jobs
-SET crashes = crashes + 1,
+SET crashes = crashes + (:crash_limit IS NOT NULL),
     error = :reason,
     worker = NULL,
-    state = iif(crashes + 1 < :crash_limit, 1, 4),
-    finished_at = iif(crashes + 1 < :crash_limit, NULL, :now),
-    expires_at = iif(crashes + 1 < :crash_limit, NULL, :now + coalesce(ttl, :ttl))
+    state = iif(crashes + 1 >= :crash_limit, 4, 1),
+    finished_at = iif(crashes + 1 >= :crash_limit, :now, NULL),
+    expires_at = iif(crashes + 1 >= :crash_limit, :now + coalesce(ttl, :ttl), NULL)
 WHERE state = 2 AND state > 0 AND state < 3 AND worker = :worker
 RETURNING id, task, state, awaited
 """

@@ -132,7 +132,9 @@ class SqliteStore:
 
     # What the supervisor does -----------------------------------------------------------------
 
-    def reclaim(self, worker: int, reason: str, crash_limit: int, now: float) -> list[Reclaimed]:
+    def reclaim(
+        self, worker: int, reason: str, crash_limit: int | None, now: float
+    ) -> list[Reclaimed]:
         values = {"worker": worker, "reason": reason, "crash_limit": crash_limit}
         rows = self._database.execute(queries.RECLAIM, values | {"now": now, "ttl": self._ttl})
         return [

@@ -1,0 +1,57 @@
+"""The supervisor process, and what its forks become."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from autocron.processes.crew import BecomeWorker
+from autocron.processes.folder import RuntimeFolder
+from autocron.processes.locks import WorkersTurn, adopt
+from autocron.processes.log import start_logging
+from autocron.processes.spawn import receive_orders, settings_from
+from autocron.processes.supervisor import Supervisor
+from autocron.stores.sqlite import SqliteStore
+from autocron.worker_process import be_worker
+
+ROLE = "supervisor"
+_WORKER_ROLE = "worker"
+
+
+def main() -> None:
+    """Be the supervisor; or, in a fork of it, a worker."""
+    orders, control = receive_orders()
+    os.close(control)
+    adopt(orders.descriptors["lock"])
+    start_logging()
+    settings = settings_from(orders)
+    folder = RuntimeFolder.of(settings.database)
+    store = SqliteStore(
+        settings.database,
+        turn=WorkersTurn(folder.callers_lock, folder.writers_lock),
+        busy_timeout=settings.busy_timeout,
+        ttl=settings.ttl,
+    )
+    try:
+        Supervisor(settings, orders, store).run()
+    except BecomeWorker as fork:
+        _show_role()
+        orders, control = fork.orders, fork.control
+    else:
+        return
+    sys.exit(be_worker(orders, control))
+
+
+def _show_role() -> None:
+    """Have `ps` show a worker as one: its command line is the supervisor's, which it was forked from.
+
+    proc_pid_cmdline(5): a process may change the memory that its command line is read from.
+    """
+    with suppress(OSError, ValueError):
+        start = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[45])
+        offset = Path("/proc/self/cmdline").read_bytes().index(f"\0{ROLE}\0".encode())
+        with open("/proc/self/mem", "r+b", buffering=0) as memory:
+            memory.seek(start + offset + 1)
+            memory.write(_WORKER_ROLE.encode().ljust(len(ROLE), b"\0"))
