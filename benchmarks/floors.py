@@ -182,9 +182,7 @@ def interpreters_memory(count: int) -> float:
         os.set_inheritable(tell, True)
         actions = [(os.POSIX_SPAWN_DUP2, reading, 0)]
         command = [sys.executable, "-c", code.format(tell)]
-        pids.append(
-            os.posix_spawn(sys.executable, command, os.environ, file_actions=actions)
-        )
+        pids.append(os.posix_spawn(sys.executable, command, os.environ, file_actions=actions))
         os.read(told, 1)
     total = memory(pids)
     os.write(writing, b"x" * count)

@@ -26,7 +26,7 @@ ROWS = [
     {"processes"},
     {
         *("app", "integration", "client", "outbox", "writer", "listener", "inline"),
-        "worker_process",
+        *("supervisor_process", "worker_process"),
     },
     {"cli", "testing", "boot", "__main__", "__init__"},
 ]

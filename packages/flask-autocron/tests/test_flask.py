@@ -344,7 +344,7 @@ def test_a_module_of_a_package_can_be_the_main_module(project):
     """`python -m package.module` works as `python module.py` does."""
     project.write("package/__init__.py", "")
     project.write("package/site.py", f"{MAIN}\napp.run(port=int(__import__('sys').argv[1]))")
-    site = Site.of(project, "-m package.site {port}", DATABASE)
+    site = Site.of(project, "-m package.site {port}", f"package/{DATABASE}")
     assert site.call("name") == "main"
 
 

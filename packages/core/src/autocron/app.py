@@ -93,7 +93,7 @@ def start(
     given |= given.pop("unknown")
     from autocron.integration import ModuleIntegration
 
-    caller = sys._getframe(1).f_globals.get("__name__", "__main__")
+    caller = sys._getframe(1).f_globals.get("__name__", "__main__")  # noqa: SLF001 - documented, and the only way to see the caller
     integration = ModuleIntegration.of_process(caller, given)
     with _process.guard:
         if _process.default is not None and _process.worker is None:
@@ -195,9 +195,7 @@ def connect(integration: Integration, *, prefix: str = "", autostart: bool = Tru
     with _process.guard:
         in_worker = _process.worker is not None
         given = integration.settings()
-        client = Client(
-            integration, given, prefix=prefix, autostart=autostart and not in_worker
-        )
+        client = Client(integration, given, prefix=prefix, autostart=autostart and not in_worker)
         if _process.worker is not None and client.is_for_same_database(_process.worker):
             return _process.worker
         start_logging()
@@ -234,7 +232,7 @@ def current_client() -> Client:
     """
     client = _find_client()
     if client is None:
-        raise NotStarted()
+        raise NotStarted
     return client
 
 

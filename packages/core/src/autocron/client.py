@@ -229,4 +229,4 @@ def _open_store(settings: Settings, folder: RuntimeFolder) -> Store:
 
 def _in_event_loop() -> bool:
     asyncio = sys.modules.get("asyncio")
-    return asyncio is not None and asyncio._get_running_loop() is not None
+    return asyncio is not None and asyncio._get_running_loop() is not None  # noqa: SLF001 - documented for libraries

@@ -110,7 +110,9 @@ _PACKERS: dict[type, Callable[[Any], Any]] = {
     tuple: lambda value: _tagged("tuple", [_pack(item) for item in value]),
     set: lambda value: _tagged("set", [_pack(item) for item in value]),
     frozenset: lambda value: _tagged("frozenset", [_pack(item) for item in value]),
-    bytes: lambda value: _tagged("bytes", binascii.b2a_base64(value, newline=False).decode("ascii")),
+    bytes: lambda value: _tagged(
+        "bytes", binascii.b2a_base64(value, newline=False).decode("ascii")
+    ),
     datetime: _pack_datetime,
     date: lambda value: _tagged("date", value.isoformat()),
     time: _pack_time,
@@ -144,10 +146,7 @@ def encode(value: Any, where: str = "the value") -> str:
 
 
 def _are_plain(values: Iterable[Any]) -> bool:
-    for value in values:
-        if type(value) not in _PLAIN:
-            return False
-    return True
+    return all(type(value) in _PLAIN for value in values)
 
 
 def encode_arguments(names: Sequence[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
@@ -206,7 +205,7 @@ def _unpack_timedelta(content: dict[str, Any]) -> timedelta:
 
 
 _UNPACKERS: dict[str, Callable[[dict[str, Any]], Any]] = {
-    "dict": lambda content: {key: item for key, item in content["v"]},
+    "dict": lambda content: dict(content["v"]),
     "float": lambda content: float(content["v"]),
     "tuple": lambda content: tuple(content["v"]),
     "set": lambda content: set(content["v"]),

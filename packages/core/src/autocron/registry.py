@@ -20,10 +20,12 @@ class RegisteredTask(Protocol):
     """What the registry and workers know of a task."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The name under which its jobs are stored."""
 
     @property
-    def function(self) -> Callable[..., Any]: ...
+    def function(self) -> Callable[..., Any]:
+        """What is called to run one."""
 
 
 @dataclass(frozen=True)

@@ -189,7 +189,7 @@ def _checker(function: Callable[..., Any], signature: inspect.Signature) -> Call
     parameters = signature.replace(parameters=bare, return_annotation=signature.empty)
     name = function.__name__ if function.__name__.isidentifier() else "task"
     namespace: dict[str, Any] = {}
-    exec(f"def {name}{parameters}: pass", namespace)  # nothing but names of parameters
+    exec(f"def {name}{parameters}: pass", namespace)  # noqa: S102 - only names of parameters
     check: Callable[..., None] = namespace[name]
     return check
 

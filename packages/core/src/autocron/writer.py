@@ -87,4 +87,3 @@ class BackgroundWriter:
         else:
             for batch in batches:
                 batch.future.set_result(None)
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from process_harness import Site, wait_until
 
@@ -69,7 +70,7 @@ def test_a_schedule_runs_once_per_due_time(app: Callable[..., Site]) -> None:
         )
     ]
     assert len(set(times)) == len(times)
-    assert {round(later - earlier, 3) for earlier, later in zip(times, times[1:], strict=False)} == {1.0}
+    assert {round(later - earlier, 3) for earlier, later in pairwise(times)} == {1.0}
     for web in webs:
         web.end()
 
@@ -87,5 +88,7 @@ def test_a_schedule_goes_on_after_a_restart(app: Callable[..., Site]) -> None:
         wait_until(lambda count=count: len(site.lines("ticks")) >= count, "a tick")
         web.end()
         wait_until(site.is_empty, "the end of supervisor and workers", 10)
-    first, second = [row[0] for row in site.query("SELECT scheduled_for FROM autocron_jobs ORDER BY 1")][:2]
+    first, second = [
+        row[0] for row in site.query("SELECT scheduled_for FROM autocron_jobs ORDER BY 1")
+    ][:2]
     assert (second - first) % 2 < 0.001 or (second - first) % 2 > 1.999

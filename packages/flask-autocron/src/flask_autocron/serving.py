@@ -11,6 +11,7 @@ import os
 import sys
 from functools import wraps
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from flask import Flask, request, request_started
 from flask.helpers import get_debug_flag
@@ -22,6 +23,9 @@ from flask_autocron.source import Source, flask_command
 
 SERVERS = ("gunicorn.arbiter", "mod_wsgi", "uwsgi", "waitress.runner")
 """Modules that a process only has if a server program runs in it, which was told of the app."""
+
+_waiting: WeakKeyDictionary[Flask, Client] = WeakKeyDictionary()
+"""The apps that have had no request yet."""
 
 
 def serves() -> bool:
@@ -41,7 +45,8 @@ def start_when_serving(app: Flask, client: Client, source: Source) -> None:
         source: is told if it is the main module that serves.
     """
     _start_with_run(app, client, source)
-    _start_with_first_request(app, client)
+    _waiting[app] = client
+    request_started.connect(_start_with_request)
 
 
 def _serves_itself(*, reloads: bool | None) -> bool:
@@ -70,12 +75,7 @@ def _start_with_run(app: Flask, client: Client, source: Source) -> None:
     app.run = start_and_run  # type: ignore[method-assign]
 
 
-def _start_with_first_request(app: Flask, client: Client) -> None:
-    """Have the first request start the workers, under servers that nothing else tells of."""
-
-    def start(_sender: Flask, **_more: Any) -> None:
-        if "SERVER_SOFTWARE" in request.environ:  # a test client does not say so
-            request_started.disconnect(start, app)
-            client.start()
-
-    request_started.connect(start, app, weak=False)
+def _start_with_request(app: Flask, **_more: Any) -> None:
+    """Start the workers with the first request, under servers that nothing else tells of."""
+    if app in _waiting and "SERVER_SOFTWARE" in request.environ:  # a test client does not say so
+        _waiting.pop(app).start()

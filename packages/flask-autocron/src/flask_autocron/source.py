@@ -48,10 +48,12 @@ class Source:
         Raises:
             SettingsError: `AUTOCRON_APP` is not a string.
         """
-        path = app.config.get(APP, _path_of_command())
-        if path is not None:
-            if not isinstance(path, str) or not (path or APP not in app.config):
+        path = _path_of_command()
+        if APP in app.config:
+            path = app.config[APP]
+            if not isinstance(path, str) or not path.strip():
                 raise SettingsError([f"{APP}={shown(path)}: must be a string such as 'module:app'"])
+        if path is not None:
             return cls(path=path)
         main = describe_main() if app.import_name == _MAIN else None
         modules = dict.fromkeys([*_imported_first(), app.import_name])

@@ -209,8 +209,13 @@ class Crew:
     def _has_crashed(self, member: _Member, status: int) -> None:
         reason = _in_words(status)
         self._start_again_at = time.monotonic() + self._pause
-        details = {"number": member.number, "pid": member.pid}
-        events.emit("worker.crashed", **details, reason=reason, pause=self._pause)
+        events.emit(
+            "worker.crashed",
+            number=member.number,
+            pid=member.pid,
+            reason=reason,
+            pause=self._pause,
+        )
         self._pause = min(self._pause * 2, _LONGEST_PAUSE)
         self._reclaim(member.number, reason, is_crash=True)
 
@@ -255,4 +260,3 @@ def _in_words(status: int) -> str:
         return f"was killed by {signal.Signals(-status).name}"
     except ValueError:
         return f"was killed by signal {-status}"
-

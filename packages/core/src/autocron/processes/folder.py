@@ -87,7 +87,9 @@ def _make_private(path: Path) -> None:
     except FileExistsError:
         pass
     except OSError as error:
-        reason = f"cannot be made ({error.strerror}): the database needs a folder that you may write to"
+        reason = (
+            f"cannot be made ({error.strerror}): the database needs a folder that you may write to"
+        )
         raise StoreError(path=path, reason=reason) from error
     status = path.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid not in (os.geteuid(), 0):

@@ -13,8 +13,10 @@ LOGGER = logging.getLogger("autocron")
 LINES: dict[str, tuple[int, str]] = {
     "app.never_started": (
         logging.WARNING,
-        "this process ends without having called autocron.start(): %(count)d calls were not "
-        "stored and will not run (%(tasks)s)",
+        (
+            "this process ends without having called autocron.start(): %(count)d calls were not "
+            "stored and will not run (%(tasks)s)"
+        ),
     ),
     "app.not_flushed": (
         logging.ERROR,

@@ -50,7 +50,10 @@ class Membership:
         else:
             self._greet()
         threading.Thread(
-            target=self._keep_supervisor, args=(joined,), name="autocron-watch", daemon=True
+            target=self._keep_supervisor,
+            kwargs={"joined": joined},
+            name="autocron-watch",
+            daemon=True,
         ).start()
 
     def leave(self) -> None:
@@ -64,7 +67,7 @@ class Membership:
         sender.send(HELLO + self._orders().to_json())
         sender.close()
 
-    def _keep_supervisor(self, joined: bool) -> None:
+    def _keep_supervisor(self, *, joined: bool) -> None:
         if not joined:  # a supervisor was just looking whether anybody is there
             self._apps.acquire(shared=True, wait=True)
             self._greet()
@@ -76,7 +79,9 @@ class Membership:
             self._supervisor = lock
             # One that ends at once, again and again, is not worth a busy machine.
             lived = time.monotonic() - self._spawned_at
-            pause = min(max(pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE) if lived < _SHORT_LIFE else 0.0
+            pause = (
+                min(max(pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE) if lived < _SHORT_LIFE else 0.0
+            )
             if self._left.wait(pause):
                 lock.release()
             else:
@@ -106,4 +111,3 @@ class Membership:
         process.stdin.close()
         self._process = process
         events.emit("app.supervisor_started", pid=process.pid)
-

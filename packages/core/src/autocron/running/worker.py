@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from autocron import events
 from autocron.clock import Clock, system_clock
@@ -130,9 +130,7 @@ class Worker:
                 return None
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    def _report(
-        self, job: ClaimedJob, outcome: Outcome, settled: Settled, seconds: float
-    ) -> None:
+    def _report(self, job: ClaimedJob, outcome: Outcome, settled: Settled, seconds: float) -> None:
         if settled.awaited:
             self._around.notify()
         match outcome:

@@ -150,9 +150,7 @@ def _check_text(expression: str) -> None:
         raise InvalidSchedule(field="cron expression", value=expression, reason=reason)
     if len(expression) > _LONGEST_EXPRESSION:
         reason = f"has {len(expression)} characters, and at most {_LONGEST_EXPRESSION} are allowed"
-        raise InvalidSchedule(
-            field="cron expression", value=expression[:20] + "...", reason=reason
-        )
+        raise InvalidSchedule(field="cron expression", value=expression[:20] + "...", reason=reason)
 
 
 def _parse_field(field: _Field, text: str) -> frozenset[int]:

@@ -59,8 +59,11 @@ class Store(Protocol):
     # Jobs, as workers see them ----------------------------------------------------------------
 
     def claim(self, worker: int, now: float) -> ClaimedJob | None:
-        """Take the job that is next: of those that wait and are due, the highest priority, then
-        the one put in first. None if there is none."""
+        """Take the job that is next, or None if there is none.
+
+        Of those that wait and are due it is the one of the highest priority, then the one that
+        was put in first.
+        """
 
     def settle(
         self, job: ClaimedJob, outcome: Outcome, now: float, claim_for: int | None = None
@@ -78,8 +81,11 @@ class Store(Protocol):
     def reclaim(
         self, worker: int, reason: str, crash_limit: int | None, now: float
     ) -> list[Reclaimed]:
-        """Put the jobs back that a dead worker was running; one that has now lost `crash_limit`
-        workers ends with `reason` as its error. None for a death that is not to be counted."""
+        """Put the jobs back that a dead worker was running.
+
+        One that has now lost `crash_limit` workers ends with `reason` as its error. The limit is
+        None for a death that is not to be counted.
+        """
 
     def release_all(self, worker: int) -> None:
         """Give back the jobs that a worker was running, as if they had not been claimed."""
@@ -99,8 +105,11 @@ class Store(Protocol):
     # Schedules --------------------------------------------------------------------------------
 
     def register(self, schedules: Sequence[DueSchedule], now: float) -> None:
-        """Have exactly these schedules from now on. One that is known with the same rule keeps
-        its times; one that is new or changed is due when it says."""
+        """Have exactly these schedules from now on.
+
+        One that is known with the same rule keeps its times; one that is new or changed is due
+        when it says.
+        """
 
     def schedules(self) -> list[DueSchedule]:
         """Return all schedules, the next due first."""

@@ -93,7 +93,9 @@ class Database:
         try:
             _sync_file(log)
         except OSError as error:
-            raise StoreError(path=self.path, reason=f"cannot be forced to the disk: {error}") from error
+            raise StoreError(
+                path=self.path, reason=f"cannot be forced to the disk: {error}"
+            ) from error
 
     def checkpoint(self) -> None:
         """Write the log back into the database, and let it begin anew if nobody reads it."""
@@ -172,7 +174,9 @@ class Database:
                 reason = "is a directory: name a file in it"
                 raise DatabaseUnusable(path=self.path, reason=reason) from None
         except OSError as error:
-            reason = f"cannot be made ({error.strerror}): name a file in a folder that you may write to"
+            reason = (
+                f"cannot be made ({error.strerror}): name a file in a folder that you may write to"
+            )
             raise DatabaseUnusable(path=self.path, reason=reason) from error
         else:
             os.fchmod(descriptor, 0o600)  # whatever the umask

@@ -79,5 +79,6 @@ def statements(step: str) -> list[str]:
     """Return the statements of a step one by one, for use inside a transaction."""
     return [statement for statement in step.split(";\n") if statement.strip()]
 
+
 # Whether the tables are there at all, since another program may use `user_version` for its own.
 HAS_TABLES = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'autocron_jobs'"

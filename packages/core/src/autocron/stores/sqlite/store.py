@@ -111,9 +111,7 @@ class SqliteStore:
 
         return self._database.transaction(end_and_claim)
 
-    def _end_of(
-        self, job: ClaimedJob, outcome: Outcome, now: float
-    ) -> tuple[str, dict[str, Any]]:
+    def _end_of(self, job: ClaimedJob, outcome: Outcome, now: float) -> tuple[str, dict[str, Any]]:
         values = {"id": job.id, "attempt": job.attempt, "now": now, "ttl": self._ttl}
         values |= {"result": None, "error": None, "traceback": None}
         match outcome:
