@@ -17,7 +17,7 @@ def shown(value: Any) -> str:
     """
     try:
         text = repr(value)
-    except Exception:
+    except Exception:  # the application's own __repr__, or an integer that is too long for one
         return f"<{type(value).__qualname__}>"
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."
 

@@ -162,7 +162,7 @@ def _import_module_of(name: str) -> str:
             if error.name is None or not module.startswith(error.name):
                 return f"importing {module}: {error}"
             module = module.rpartition(".")[0]
-        except BaseException as error:
+        except BaseException as error:  # the boundary around the application's code
             return f"importing {module}: {type(error).__name__}: {error}"
         else:
             return f"{module} has no such task"

@@ -120,11 +120,3 @@ def test_a_store_can_be_used_after_a_fork(engine, run_program, tmp_path):
     """By the children and by the parent, also if a thread of it was reading at that moment."""
     ended = run_program(engine + FORK, tmp_path)
     assert ended.returncode == 0, ended.stderr
-
-
-def test_housekeeping_may_be_done_at_any_time(store, put, now):
-    """Nothing is lost by it."""
-    store.checkpoint()
-    put("a")
-    store.checkpoint()
-    assert store.claim(1, now).id == "a"

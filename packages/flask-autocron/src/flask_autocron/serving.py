@@ -77,5 +77,7 @@ def _start_with_run(app: Flask, client: Client, source: Source) -> None:
 
 def _start_with_request(app: Flask, **_more: Any) -> None:
     """Start the workers with the first request, under servers that nothing else tells of."""
-    if app in _waiting and "SERVER_SOFTWARE" in request.environ:  # a test client does not say so
-        _waiting.pop(app).start()
+    if "SERVER_SOFTWARE" in request.environ:  # a test client does not say so
+        client = _waiting.pop(app, None)
+        if client is not None:
+            client.start()

@@ -153,7 +153,12 @@ class Crew:
         held = lock.detach()
         control, pipe = os.pipe()
         gc.freeze()  # the collector writes to what it looks at, and what is written to is not shared
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:
+            for descriptor in (held, control, pipe):
+                os.close(descriptor)
+            raise
         if pid == 0:
             for member in self._members.values():
                 member.close_pipe()  # or the end of the supervisor would not end them

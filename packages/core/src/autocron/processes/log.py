@@ -36,7 +36,7 @@ LINES: dict[str, tuple[int, str]] = {
     "supervisor.draining": (logging.INFO, "supervisor: %(reason)s, so workers finish and end"),
     "supervisor.resumed": (logging.INFO, "supervisor: the app is back, so workers go on"),
     "supervisor.ended": (logging.INFO, "supervisor ended (pid %(pid)d)"),
-    "supervisor.store_failed": (
+    "supervisor.failed": (
         logging.ERROR,
         "supervisor: %(error)s; trying again in %(pause).0f s",
     ),

@@ -129,12 +129,12 @@ class Supervisor:
         self._wake_worker()
 
     def _persist(self, work: Callable[[], float]) -> float:
-        """Do what needs the store; if it fails, return after how many seconds to try again."""
+        """Do what may fail for a while; if it does, return after how many seconds to try again."""
         try:
             timeout = work()
-        except StoreError as error:
+        except (StoreError, OSError) as error:  # the disk is full, or there can be no more processes
             self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
-            events.emit("supervisor.store_failed", error=error, pause=self._pause)
+            events.emit("supervisor.failed", error=error, pause=self._pause)
             return self._pause
         self._pause = 0.0
         return timeout

@@ -99,9 +99,6 @@ class Store(Protocol):
     def prune(self, now: float, limit: int) -> int:
         """Delete jobs whose time to live is over, at most `limit`; return how many."""
 
-    def checkpoint(self) -> None:
-        """Do the engine's own housekeeping that need not be done while others wait."""
-
     # Schedules --------------------------------------------------------------------------------
 
     def register(self, schedules: Sequence[DueSchedule], now: float) -> None:

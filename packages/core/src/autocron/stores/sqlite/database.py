@@ -27,9 +27,9 @@ _FIRST_PAUSE = 20e-6
 _LONGEST_PAUSE = 5e-3
 _IDLE_CONNECTIONS = 8
 
-# The write-ahead log is written back by the supervisor (`Store.checkpoint`). Without one, a
-# connection does it when the log has this many pages, so that it cannot grow without end.
-_CHECKPOINT_PAGES = 16_000
+# After how many pages the log is written back into the database, by whoever commits then. It takes
+# some milliseconds, so not too often; and all readers look through the log, so not too seldom.
+_CHECKPOINT_PAGES = 8000
 
 # SQLite's connections must not be used after a fork, nor even closed: they are kept here for ever.
 _inherited: list[Any] = []
@@ -96,12 +96,6 @@ class Database:
             raise StoreError(
                 path=self.path, reason=f"cannot be forced to the disk: {error}"
             ) from error
-
-    def checkpoint(self) -> None:
-        """Write the log back into the database, and let it begin anew if nobody reads it."""
-        self.query("PRAGMA wal_checkpoint(PASSIVE)")
-        with self._turn:
-            self.query("PRAGMA wal_checkpoint(RESTART)")
 
     def close(self) -> None:
         """Close idle connections; the next operation opens one again."""

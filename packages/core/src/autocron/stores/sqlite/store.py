@@ -156,9 +156,6 @@ class SqliteStore:
             lambda connection: connection.execute(queries.PRUNE, (now, limit)).rowcount
         )
 
-    def checkpoint(self) -> None:
-        self._database.checkpoint()
-
     # Schedules --------------------------------------------------------------------------------
 
     def register(self, schedules: Sequence[DueSchedule], now: float) -> None:
