@@ -132,6 +132,8 @@ def encode(value: Any, where: str = "the value") -> str:
         >>> decode(encode({"when": date(2026, 11, 22), "who": ("a", "b")}))
         {'when': datetime.date(2026, 11, 22), 'who': ('a', 'b')}
     """
+    if value is None:  # what most tasks return
+        return "null"
     try:
         return _encode(_pack(value))
     except _Unsupported as error:

@@ -30,7 +30,9 @@ def autocron(context: click.Context, arguments: tuple[str, ...]) -> None:
     set, unset  change a setting, or take the change back
     """
     try:
-        database = current_client().settings.database
+        client = current_client()
     except AutocronError as error:
         raise click.ClickException(f"{error} The extension does that: Autocron(app).") from None
-    context.exit(cli.main(arguments, database=database, prog=context.command_path))
+    database, loaded = client.settings.database, client.loaded
+    prog = context.command_path
+    context.exit(cli.main(arguments, database=database, configured=loaded, prog=prog))

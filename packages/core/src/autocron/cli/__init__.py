@@ -15,12 +15,17 @@ from autocron.cli.arguments import parser
 from autocron.cli.output import show
 from autocron.cli.verbs import opened
 from autocron.errors import AutocronError
+from autocron.settings import LoadedSettings
 
 __all__ = ["main"]
 
 
 def main(
-    argv: Sequence[str] | None = None, *, database: Path | None = None, prog: str = "autocron"
+    argv: Sequence[str] | None = None,
+    *,
+    database: Path | None = None,
+    configured: LoadedSettings | None = None,
+    prog: str = "autocron",
 ) -> int:
     """Run the command; return its exit status: 0 if all went well, 1 if an error was told.
 
@@ -29,6 +34,7 @@ def main(
     Args:
         argv: what stands after the command's name; None for that of this process.
         database: the file, for commands of adapters, which know it.
+        configured: the settings of the application, for commands of adapters, which know them.
         prog: what the command is called in messages.
     """
     arguments = parser(prog).parse_args(argv)
@@ -36,7 +42,7 @@ def main(
     if not path:
         parser(prog).error("name the file with --database, or in AUTOCRON_DATABASE")
     try:
-        with opened(Path(path)) as found:
+        with opened(Path(path), configured) as found:
             report = arguments.run(found, arguments)
         show(report, as_json=arguments.json)
     except BrokenPipeError:

@@ -93,12 +93,15 @@ def _table(heads: Sequence[str], rows: list[list[str]], width: int | None) -> st
 
 
 def _narrow(widths: list[int], width: int) -> None:
-    """Take from the widest columns what is too much; the first, which names the row, comes last."""
+    """Take from the widest columns what is too much.
+
+    Never from the first: it names the row, and is what the next command is given.
+    """
     while sum(widths) + len(_GAP) * (len(widths) - 1) > width:
         candidates = [index for index, size in enumerate(widths) if index and size > _NARROWEST]
-        if not candidates and widths[0] <= _NARROWEST:
+        if not candidates:
             return
-        widths[max(candidates, key=widths.__getitem__, default=0)] -= 1
+        widths[max(candidates, key=widths.__getitem__)] -= 1
 
 
 def _cut(text: str, size: int) -> str:

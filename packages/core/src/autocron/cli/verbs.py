@@ -10,12 +10,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from autocron.cli.output import Facts, Report, Table, Text
+from autocron.cli.output import Facts, Part, Report, Table, Text
 from autocron.errors import DatabaseUnusable, SettingsError, UnknownJob
 from autocron.model import Job, JobStatus
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.locks import is_held
-from autocron.settings import Settings, Source, read_setting
+from autocron.settings import LoadedSettings, Settings, Source, read_setting
 from autocron.stores.protocol import Store
 from autocron.stores.sqlite import SqliteStore
 
@@ -30,10 +30,12 @@ class Opened:
     path: Path
     folder: RuntimeFolder
     store: Store
+    configured: LoadedSettings | None = None
+    """What the application has configured, if that is known."""
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Opened]:
+def opened(path: Path, configured: LoadedSettings | None = None) -> Iterator[Opened]:
     """Open the database at a path, and close it after.
 
     Raises:
@@ -47,7 +49,7 @@ def opened(path: Path) -> Iterator[Opened]:
     with closing(store):
         store.settings()  # fails if the tables are not there, before `migrate` would make them
         store.migrate()
-        yield Opened(path.absolute(), RuntimeFolder.of(path), store)
+        yield Opened(path.absolute(), RuntimeFolder.of(path), store, configured)
 
 
 # Looking --------------------------------------------------------------------------------------
@@ -117,9 +119,16 @@ def show_settings(database: Opened, _arguments: Namespace) -> Report:
         }
         for name, default in (dict.fromkeys(changed) | known).items()
     }
+    parts: list[Part] = [
+        Text("What the application configures is not known here; it replaces the defaults.")
+    ]
+    if database.configured is not None:
+        parts = []
+        for name in values.keys() - changed.keys():
+            values[name]["value"] = getattr(database.configured.settings, name)
+            values[name]["source"] = str(database.configured.sources[name])
     rows = [[name, *map(_value, row.values())] for name, row in values.items()]
-    note = "What the application configures is not known here; it replaces the defaults."
-    return Report(values, [Table(["setting", "value", "default", "from"], rows), Text(note)])
+    return Report(values, [Table(["setting", "value", "default", "from"], rows), *parts])
 
 
 # Changing -------------------------------------------------------------------------------------

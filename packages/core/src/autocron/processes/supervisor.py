@@ -132,7 +132,10 @@ class Supervisor:
         """Do what may fail for a while; if it does, return after how many seconds to try again."""
         try:
             timeout = work()
-        except (StoreError, OSError) as error:  # the disk is full, or there can be no more processes
+        except (
+            StoreError,
+            OSError,
+        ) as error:  # the disk is full, or there can be no more processes
             self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
             events.emit("supervisor.failed", error=error, pause=self._pause)
             return self._pause
