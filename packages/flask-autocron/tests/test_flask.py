@@ -5,6 +5,7 @@ import weakref
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 from flask import Flask, current_app
 
@@ -279,6 +280,34 @@ def test_each_job_has_a_session_of_its_own(project):
     assert site.call("add", "two") == before + 4
 
 
+def test_a_coroutine_has_the_context_too(project):
+    """It makes no difference whether a task is `def` or `async def`."""
+    coroutine = TASKS.replace("def name(text)", "async def name(text)")
+    project.write("tasks.py", coroutine)
+    project.write("application.py", MAIN)
+    assert serve(project, RUN.format(module="application")).call("name") == "main"
+
+
+# Servers that come and go ---------------------------------------------------------------------
+
+
+def test_calls_of_processes_that_are_recycled_run(project):
+    """It does not matter which web process started the workers, nor whether it is still there."""
+    project.write("application.py", MAIN)
+    site = serve(project, GUNICORN.format(app="application:app", more="--max-requests 1"))
+    assert [site.call("name") for _ in range(8)] == ["main"] * 8
+
+
+def test_a_server_that_is_asked_to_reload_brings_new_code(project):
+    """On SIGHUP gunicorn makes new web processes, and the workers follow them."""
+    project.write("application.py", MAIN)
+    site = serve(project, GUNICORN.format(app="application:app", more=""))
+    assert site.call("name") == "main"
+    project.write("tasks.py", TASKS.replace('config["NAME"]', 'config["NAME"].upper()'))
+    os.kill(site.server.pid, signal.SIGHUP)
+    wait_until(lambda: site.call("name") == "MAIN", or_show=lambda: site.server.output)
+
+
 # Finding the app ------------------------------------------------------------------------------
 
 
@@ -492,3 +521,19 @@ def test_the_core_alone_serves_flask_as_well(project, arguments):
     assert roles == ["supervisor", "worker"]
     site.server.end()
     wait_until(lambda: not project.autocron_processes())
+
+
+def test_the_core_alone_follows_an_edit(project):
+    """With the reloader of `flask --debug run`, whose parent is one more process of the app."""
+    project.write("application.py", QUICKSTART)
+    site = Site.of(project, RUN.format(module="application --debug"), "project.db")
+    assert site.call("echo", "new") == "new"
+    project.write("application.py", QUICKSTART.replace("return text", "return text.upper()"))
+
+    def is_new():
+        try:
+            return site.call("echo", "new") == "NEW"
+        except httpx.TransportError:
+            return False  # just between the old server and the new one
+
+    wait_until(is_new, or_show=lambda: site.server.output)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 from flask.cli import with_appcontext
 
-from autocron import cli
 from autocron.app import current_client
 from autocron.errors import AutocronError
 
@@ -29,10 +28,16 @@ def autocron(context: click.Context, arguments: tuple[str, ...]) -> None:
     settings    the settings, and where each value comes from
     set, unset  change a setting, or take the change back
     """
+    from autocron import cli  # the flask command loads this module whatever it is to run
+
     try:
         client = current_client()
     except AutocronError as error:
         raise click.ClickException(f"{error} The extension does that: Autocron(app).") from None
-    database, loaded = client.settings.database, client.loaded
-    prog = context.command_path
-    context.exit(cli.main(arguments, database=database, configured=loaded, prog=prog))
+    status = cli.main(
+        arguments,
+        database=client.settings.database,
+        configured=client.loaded,
+        prog=context.command_path,
+    )
+    context.exit(status)

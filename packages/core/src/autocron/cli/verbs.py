@@ -20,7 +20,7 @@ from autocron.stores.protocol import Store
 from autocron.stores.sqlite import SqliteStore
 
 _TIMES = ("enqueued_at", "run_at", "started_at", "finished_at")
-_LATER = "This is in force when all processes of the application have been started anew."
+_LATER = "This is in force when the application is next started or reloaded."
 
 
 @dataclass(frozen=True)
