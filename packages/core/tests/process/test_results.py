@@ -36,7 +36,7 @@ def test_wait_returns_soon_after_the_end(app: Callable[..., Site]) -> None:
     """It takes a few milliseconds from the end of the task until a waiting process knows."""
     site = app(MORE, check_interval=3600)
     delays = site.web().run("site.delays(50)")
-    assert statistics.median(delays) < 0.02
+    assert statistics.median(delays) < 0.05  # 0.001 when the machine has nothing else to do
 
 
 def test_any_process_can_wait_for_a_job(app: Callable[..., Site]) -> None:

@@ -222,7 +222,8 @@ class AdapterContract:
         site.call("echo")
         site.server.end(number, group=number is not signal.SIGTERM)
         wait_until(
-            lambda: not site.project.autocron_processes(), or_show=lambda: site.server.output
+            lambda: not site.project.autocron_processes(),
+            or_show=lambda: f"{site.project.autocron_processes()}\n{site.server.output}",
         )
 
     def test_changed_code_reaches_the_workers(
