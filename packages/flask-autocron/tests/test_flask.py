@@ -1,6 +1,8 @@
 """What is special to Flask: configuration, contexts, factories, commands; and Flask without the extension."""
 
 import gc
+import os
+import signal
 import weakref
 from contextlib import closing
 from pathlib import Path
@@ -412,6 +414,26 @@ def test_an_unknown_server_starts_with_its_first_request(project):
     site = serve(project, "serve.py {port}")
     assert not project.has_started(DATABASE)
     assert site.call("name") == "main"
+
+
+LOADING_SERVER = """
+import importlib.util
+import sys
+from wsgiref.simple_server import make_server
+
+spec = importlib.util.spec_from_file_location("_own_name", "application.py")
+module = sys.modules["_own_name"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+make_server("127.0.0.1", int(sys.argv[1]), module.app).serve_forever()
+"""
+
+
+def test_a_server_may_load_a_file_under_a_name_of_its_own(project):
+    """As uWSGI and mod_wsgi do; the tasks in such a file go by that name, in workers as well."""
+    tasks_too = MAIN.replace("import tasks", f"{TASKS}\ntasks = sys.modules[__name__]")
+    project.write("application.py", f"import sys\n{tasks_too}")
+    project.write("serve.py", LOADING_SERVER)
+    assert serve(project, "serve.py {port}").call("name") == "main"
 
 
 def test_what_a_shell_hands_over_runs_with_the_next_start(project):

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, cast
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, finalize
 
 from flask import Flask, current_app, has_app_context
 
-from autocron.app import add_finder, connect, current_client
+from autocron.app import add_finder, connect, current_client, in_worker
 from autocron.client import Client
 from autocron.integration import Integration
 from autocron.model import ClaimedJob
@@ -78,6 +78,8 @@ class Autocron:
         source = Source.of(app)
         client = connect(FlaskIntegration(source, _settings_of(app)), prefix=PREFIX)
         app.extensions[EXTENSION] = _clients[app] = client
+        if not in_worker():
+            finalize(app, client.stop).atexit = False  # an app that is gone has no connections
         add_finder(_client_of_current_app)
         start_when_serving(app, client, source)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import inspect
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from types import FrameType
@@ -36,8 +37,8 @@ class Source:
 
     path: str | None = None
     """What `flask --app` takes; empty for what the flask command finds by itself."""
-    modules: list[str] = field(default_factory=list)
-    """The modules that have the app or its factory, the likeliest first."""
+    modules: dict[str, str | None] = field(default_factory=dict)
+    """The modules that have the app or its factory, and their files; the likeliest first."""
     main: dict[str, str] | None = None
     """The main module, if it has to do with the app."""
 
@@ -56,8 +57,10 @@ class Source:
         if path is not None:
             return cls(path=path)
         main = describe_main() if app.import_name == _MAIN else None
-        modules = dict.fromkeys([*_imported_first(), app.import_name])
-        return cls(modules=[module for module in modules if module != _MAIN], main=main)
+        made_in = getattr(sys.modules.get(app.import_name), "__file__", None)
+        modules = {app.import_name: made_in} | _being_imported()
+        modules.pop(_MAIN, None)
+        return cls(modules=dict(reversed(modules.items())), main=main)
 
     def use_main(self) -> None:
         """Have the workers import the main module, since it is what serves."""
@@ -83,9 +86,9 @@ class Source:
         if self.main is not None:
             load_main(self.main)
         reasons = []
-        places = [_MAIN] * (self.main is not None) + self.modules
-        for module in places:
-            if not _import(module):
+        places = ({} if self.main is None else {_MAIN: None}) | self.modules
+        for module, file in places.items():
+            if not _import(module, file):
                 continue
             yield None
             try:
@@ -112,23 +115,32 @@ def _path_of_command() -> str | None:
     return None if module == _MAIN or "<" in name else f"{module}:{name}()"
 
 
-def _imported_first() -> list[str]:
+def _being_imported() -> dict[str, str | None]:
     """Return the module with whose import it began, if that is going on: a server was told of it."""
     frame: FrameType | None = inspect.currentframe()
-    modules = []
+    first: dict[str, str | None] = {}
     while frame is not None:
-        if frame.f_code.co_name == "<module>":
-            modules.append(str(frame.f_globals.get("__name__", _MAIN)))
+        name = frame.f_globals.get("__name__", _MAIN)
+        if frame.f_code.co_name == "<module>" and name != _MAIN:
+            first = {name: frame.f_globals.get("__file__")}
         frame = frame.f_back
-    return [module for module in reversed(modules) if module != _MAIN][:1]
+    return first
 
 
-def _import(module: str) -> bool:
-    """Import a module; return False if there is none of that name, as for some servers' own files."""
+def _import(module: str, file: str | None) -> bool:
+    """Import a module; return False if there is none.
+
+    Some servers load a file under a name of their own. Tasks in it go by that name, so that workers
+    have to do the same.
+    """
     try:
         importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise
-        return False
+        spec = importlib.util.spec_from_file_location(module, file) if file else None
+        if spec is None or spec.loader is None:
+            return False
+        sys.modules[module] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[module])
     return True

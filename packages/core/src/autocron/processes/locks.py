@@ -17,36 +17,56 @@ from pathlib import Path
 from types import TracebackType
 
 _open_locks: dict[int, tuple[int, int]] = {}
+_changing = threading.RLock()
+"""Held while a file is opened or closed: a fork in between, by another thread, would leave the child
+with a file that it does not know of, and so with the lock."""
 _fork_hook_set = False
 
 
 def _open(path: Path) -> int:
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-    descriptor = os.open(path, flags, 0o600)
+    with _changing:
+        _set_fork_hook()
+        descriptor = os.open(path, flags, 0o600)
+        _remember(descriptor)
     if os.fstat(descriptor).st_mode & 0o777 != 0o600:
         os.fchmod(descriptor, 0o600)  # whatever the umask
-    _remember(descriptor)
     return descriptor
 
 
 def adopt(descriptor: int) -> None:
     """Keep a lock that this process was given at its start, and do not pass it on."""
     os.set_inheritable(descriptor, False)
-    _remember(descriptor)
+    with _changing:
+        _set_fork_hook()
+        _remember(descriptor)
+
+
+def _set_fork_hook() -> None:
+    global _fork_hook_set
+    if not _fork_hook_set:
+        os.register_at_fork(
+            before=_changing.acquire,
+            after_in_parent=_changing.release,
+            after_in_child=_after_fork_in_child,
+        )
+        _fork_hook_set = True
 
 
 def _remember(descriptor: int) -> None:
-    global _fork_hook_set
-    if not _fork_hook_set:
-        os.register_at_fork(after_in_child=close_inherited)
-        _fork_hook_set = True
     status = os.fstat(descriptor)
     _open_locks[descriptor] = (status.st_dev, status.st_ino)
 
 
 def _close(descriptor: int) -> None:
-    del _open_locks[descriptor]
-    os.close(descriptor)
+    with _changing:
+        del _open_locks[descriptor]
+        os.close(descriptor)
+
+
+def _after_fork_in_child() -> None:
+    close_inherited()
+    _changing.release()
 
 
 def close_inherited() -> None:

@@ -1,0 +1,45 @@
+"""Locks and forks: what the kernel holds for a process must not be kept alive by its children."""
+
+FORK_BESIDE_A_THREAD = """
+import os
+import sys
+import threading
+from pathlib import Path
+
+from autocron.processes.locks import Lock
+
+path = Path("test.lock")
+
+
+def take_again_and_again():
+    while True:
+        lock = Lock(path)
+        lock.acquire(wait=False)
+        lock.release()
+
+
+def inherited():
+    for entry in os.listdir("/proc/self/fd"):
+        try:
+            if os.readlink(f"/proc/self/fd/{entry}").endswith(path.name):
+                return True
+        except FileNotFoundError:
+            pass  # that of the listing itself
+    return False
+
+
+sys.setswitchinterval(1e-6)
+threading.Thread(target=take_again_and_again, daemon=True).start()
+for _ in range(200):
+    child = os.fork()
+    if child == 0:
+        os._exit(inherited())
+    if os.waitpid(child, 0)[1]:
+        sys.exit("a child has inherited the lock")
+"""
+
+
+def test_a_fork_while_a_thread_takes_a_lock_leaves_nothing_open(run_program):
+    """A child has none of its parent's lock files, at whatever moment it was forked."""
+    done = run_program(FORK_BESIDE_A_THREAD)
+    assert done.returncode == 0, done.stderr
