@@ -165,11 +165,6 @@ def _run_python(code: str) -> float:
     return time.perf_counter() - began
 
 
-def import_seconds(module: str, count: int) -> list[float]:
-    """Seconds that a Python interpreter takes to start, import a module, and end."""
-    return [_run_python(f"import {module}") for _ in range(count)]
-
-
 def interpreters_memory(count: int) -> float:
     """Megabytes (PSS) that bare interpreters with `sqlite3` take together."""
     from processes import memory

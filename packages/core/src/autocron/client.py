@@ -6,26 +6,27 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autocron.clock import Clock, system_clock
 from autocron.errors import StoreError
 from autocron.integration import Integration, find_function
-from autocron.listener import Listener
 from autocron.model import Job, JobStatus, NewJob
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.locks import CallersTurn
 from autocron.processes.log import start_logging
-from autocron.processes.membership import Membership
+from autocron.processes.membership import SOMETHING_DUE, Membership
 from autocron.processes.spawn import AppCode, Orders
-from autocron.processes.supervisor import SOMETHING_DUE
 from autocron.processes.wakeup import Sender
 from autocron.results import Result
-from autocron.running.executor import execute
 from autocron.settings import LoadedSettings, Settings, load_settings
 from autocron.stores.protocol import Store
 from autocron.stores.sqlite import SqliteStore
-from autocron.writer import BackgroundWriter
+
+# Imported by the functions that need them, which many processes never call.
+if TYPE_CHECKING:
+    from autocron.listener import Listener
+    from autocron.writer import BackgroundWriter
 
 _MOST_WAKE_UPS = 64
 
@@ -179,11 +180,14 @@ class Client:
     def _background_writer(self) -> BackgroundWriter:
         with self._guard:
             if self._writer is None:
+                from autocron.writer import BackgroundWriter
+
                 self._writer = BackgroundWriter(self._put_in)
             return self._writer
 
     def _run_here(self, job: NewJob) -> Result[Any]:
         from autocron.inline import InlineJob
+        from autocron.running.executor import execute
 
         began = self._clock()
         outcome = execute(find_function(job.task), job.arguments, job.task)
@@ -204,6 +208,8 @@ class Client:
         self._check_process()
         with self._guard:
             if self._listener is None:
+                from autocron.listener import Listener
+
                 self._listener = Listener(
                     self.store, self._folder.listeners, self.settings.check_interval
                 )

@@ -21,8 +21,8 @@ from autocron.integration import Integration, find_function
 from autocron.processes import crew
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.locks import WorkersTurn, adopt
+from autocron.processes.membership import SOMETHING_DUE
 from autocron.processes.spawn import Orders, settings_from
-from autocron.processes.supervisor import SOMETHING_DUE
 from autocron.processes.wakeup import Sender, WorkersInbox, wake_listeners
 from autocron.running import scheduler
 from autocron.running.worker import Surroundings, Worker

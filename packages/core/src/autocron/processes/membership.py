@@ -16,6 +16,9 @@ from autocron.processes.spawn import Orders, spawn
 from autocron.processes.wakeup import Sender
 
 HELLO = b"hello "
+"""Begins the message to the supervisor that there is a new web process, and what it wants."""
+SOMETHING_DUE = b"due"
+"""The message to the supervisor that something is due, now or later, which was not before."""
 
 _SHORT_LIFE = 2.0
 _FIRST_PAUSE = 0.5

@@ -24,7 +24,6 @@ from autocron.settings import Settings
 from autocron.stores.protocol import Store
 
 APPS_GONE = b"gone"
-SOMETHING_DUE = b"due"
 
 _NO_APP = "no process of the app is left"
 
