@@ -286,6 +286,7 @@ def depth(folder: Path, scale: Scale) -> Iterator[Row]:
             options = {"queue": f"q{number % 7}", "priority": number % 11 - 5}
             site.nothing.options(seconds=YEAR + number, **options).enqueue_many([()] * 5000)
         site.nothing.enqueue_many([()])
+    os.sync()  # or the kernel would still be writing what was just put in
     figures = {}
     for name in ("deep", "shallow"):
         with started(folder, name, workers=2) as database:

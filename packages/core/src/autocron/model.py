@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
@@ -73,6 +73,8 @@ class ClaimedJob:
     attempt: int
     retries: int
     scheduled_for: float | None = None
+    place: int | None = field(default=None, compare=False)
+    """Where the store finds it again sooner than by its id; no other room uses it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ def test_a_claim_uses_the_index_of_jobs_that_are_ready(store, path):
         ("PRUNE", (NOW, 10), "autocron_expiring"),
         ("RECLAIM", {"worker": 1, "reason": "", "crash_limit": 3, "now": 0, "ttl": 0}, "autocron_active (state=?"),
         ("RELEASE_ALL", (1,), "autocron_active (state=?"),
-        ("FINISH", dict.fromkeys(["state", "now", "ttl", "result", "error", "traceback", "id", "attempt"], 1), "autoindex"),
+        ("FINISH", dict.fromkeys(["state", "now", "ttl", "result", "error", "traceback", "id", "attempt", "place"], 1), "autoindex"),
         ("UNENDED", ('["a"]',), "autoindex"),
         ("WATCH", ('["a"]',), "autoindex"),
         ("GET", ("a",), "autoindex"),

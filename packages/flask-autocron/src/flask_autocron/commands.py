@@ -8,9 +8,20 @@ from flask.cli import with_appcontext
 from autocron.app import current_client
 from autocron.errors import AutocronError
 
+HELP = """Look into the app's jobs, and change the settings of its workers.
+
+\b
+status      the app's workers, and how many jobs there are
+jobs        the latest jobs
+job ID      one job, with its outcome
+settings    the settings, and where each value comes from
+set, unset  change a setting, or take the change back
+"""
+
 
 @click.command(
     "autocron",
+    help=HELP,
     short_help="Look into the app's jobs, and change settings.",
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
     epilog="More about a verb: flask autocron VERB --help",
@@ -19,15 +30,7 @@ from autocron.errors import AutocronError
 @click.pass_context
 @with_appcontext
 def autocron(context: click.Context, arguments: tuple[str, ...]) -> None:
-    r"""Look into the app's jobs, and change the settings of its workers.
-
-    \b
-    status      the app's workers, and how many jobs there are
-    jobs        the latest jobs
-    job ID      one job, with its outcome
-    settings    the settings, and where each value comes from
-    set, unset  change a setting, or take the change back
-    """
+    """Look into the app's jobs, and change the settings of its workers."""
     from autocron import cli  # the flask command loads this module whatever it is to run
 
     try:

@@ -112,7 +112,7 @@ class SqliteStore:
         return self._database.transaction(end_and_claim)
 
     def _end_of(self, job: ClaimedJob, outcome: Outcome, now: float) -> tuple[str, dict[str, Any]]:
-        values = {"id": job.id, "attempt": job.attempt, "now": now, "ttl": self._ttl}
+        values = _identity(job) | {"now": now, "ttl": self._ttl}
         values |= {"result": None, "error": None, "traceback": None}
         match outcome:
             case Succeeded(result):
@@ -125,7 +125,7 @@ class SqliteStore:
                 return queries.RETRY, values | changes
 
     def release(self, job: ClaimedJob) -> bool:
-        values = {"id": job.id, "attempt": job.attempt}
+        values = _identity(job)
         return bool(self._database.execute(queries.RELEASE, values))
 
     # What the supervisor does -----------------------------------------------------------------
@@ -268,6 +268,10 @@ def _new_row(
         schedule,
         scheduled_for,
     )
+
+
+def _identity(job: ClaimedJob) -> dict[str, Any]:
+    return {"id": job.id, "attempt": job.attempt, "place": job.place}
 
 
 def _claimed(rows: list[Row]) -> ClaimedJob | None:
