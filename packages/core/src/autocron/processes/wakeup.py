@@ -10,6 +10,7 @@ import os
 import select
 import socket
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -39,33 +40,38 @@ class Sender:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._address = str(path) if _is_short(path) else None
-        self._socket: socket.socket | None = None
+        self._sockets: list[socket.socket] = []
+        self._opening = threading.Lock()
 
     def send(self, message: bytes = b"") -> bool:
         """Send a message without ever waiting; return False if there is nobody to receive it."""
-        own = self._socket or self._open()
+        own = self._open()
         try:
             if self._address is not None:
                 own.sendto(message, self._address)
             else:
                 with _short_address(self._path) as address:
                     own.sendto(message, address)
-        except BlockingIOError:
-            return True  # there are so many already that one more changes nothing
         except (FileNotFoundError, ConnectionRefusedError):
             return False
+        except OSError:
+            # Most likely so many are waiting that one more changes nothing. What is to be seen
+            # is committed in any case: a wake-up that cannot be sent must not look like a failure.
+            return True
         return True
 
     def _open(self) -> socket.socket:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)
-        return self._socket
+        with self._opening:  # threads may come at the same time, and share one
+            if not self._sockets:
+                fresh = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+                fresh.setblocking(False)
+                self._sockets.append(fresh)
+            return self._sockets[0]
 
     def close(self) -> None:
         """Close the sender's own socket; the next message opens one again."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        while self._sockets:
+            self._sockets.pop().close()
 
 
 class Inbox:
