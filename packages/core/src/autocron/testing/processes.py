@@ -135,25 +135,30 @@ class Program:
     @property
     def is_alive(self) -> bool:
         """Whether it runs."""
-        return self._process.poll() is None
+        # It is not reaped before `close`: until then nobody else can be given its process id.
+        look = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return not self._is_closed and os.waitid(os.P_PID, self.pid, look) is None
 
-    def end(self, number: int = signal.SIGTERM, *, group: bool = False) -> int:
-        """Send a signal, wait for the end, and return the exit status.
+    def end(self, number: int = signal.SIGTERM, *, group: bool = False) -> None:
+        """Send a signal, and wait for the end.
 
         Args:
             number: the signal.
             group: send it to all processes of the group, as a terminal does on Ctrl-C.
         """
         if self.is_alive:
-            with suppress(ProcessLookupError):
-                (os.killpg if group else os.kill)(self.pid, number)
-        return self._process.wait(DEADLINE)
+            (os.killpg if group else os.kill)(self.pid, number)
+        wait_until(lambda: not self.is_alive, or_show=lambda: self.output)
 
     def close(self) -> None:
-        """Kill what is left of the group."""
-        with suppress(ProcessLookupError):
+        """Kill what is left of the group; closing twice does no harm."""
+        if not self._is_closed:
             os.killpg(self.pid, signal.SIGKILL)
-        self._process.wait(DEADLINE)
+            self._process.wait(DEADLINE)
+
+    @property
+    def _is_closed(self) -> bool:
+        return self._process.returncode is not None
 
 
 class Project:
