@@ -170,7 +170,7 @@ def jobs(limit: int = 50, status: JobStatus | None = None) -> list[Job]:
 # For adapters -------------------------------------------------------------------------------
 
 
-def connect(integration: Integration, *, prefix: str = "", autostart: bool = True) -> Client:
+def connect(integration: Integration, *, prefix: str = "") -> Client:
     """Connect an application to its database, and start what it needs to run; return the client.
 
     Nothing is started as long as the integration says that this process does not serve: the adapter
@@ -183,7 +183,6 @@ def connect(integration: Integration, *, prefix: str = "", autostart: bool = Tru
     Args:
         integration: the application.
         prefix: what the framework puts before the names of settings, for messages.
-        autostart: False in processes that do not serve.
 
     Raises:
         SettingsError: names everything that is wrong with the settings.
@@ -195,7 +194,7 @@ def connect(integration: Integration, *, prefix: str = "", autostart: bool = Tru
     with _process.guard:
         in_worker = _process.worker is not None
         given = integration.settings()
-        client = Client(integration, given, prefix=prefix, autostart=autostart and not in_worker)
+        client = Client(integration, given, prefix=prefix, autostart=not in_worker)
         if _process.worker is not None and client.is_for_same_database(_process.worker):
             return _process.worker
         start_logging()

@@ -1,7 +1,7 @@
-"""Starting the supervisor and the workers, and telling them what they need to know.
+"""Starting the supervisor, and telling it and its workers what they need to know.
 
-What a process needs goes through a pipe, never through its command line or environment, which
-others can read. The pipe stays open: its end tells a worker that its supervisor is gone.
+What they need goes through a pipe, never through a command line or environment, which others can
+read.
 """
 
 from __future__ import annotations
