@@ -15,6 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from autocron.testing.processes import AutocronProcess
+
 DEADLINE = 30.0
 
 WEB = """
@@ -132,13 +134,8 @@ class Site:
 
     def processes(self, role: str) -> set[int]:
         """Return the ids of the supervisors or workers of this database that are alive."""
-        found = set()
-        for folder in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                command = (folder / "cmdline").read_bytes().split(b"\0")
-                if role.encode() in command and os.fsencode(self.database) in command:
-                    found.add(int(folder.name))
-        return {pid for pid in found if is_alive(pid)}
+        found = AutocronProcess.all_below(self.folder.resolve())
+        return {process.pid for process in found if process.role == role}
 
     def workers(self, count: int = 1) -> set[int]:
         """Wait until that many workers run, and return their ids."""
