@@ -245,7 +245,7 @@ ended = []
 
 @app.teardown_appcontext
 def note(error):
-    ended.append("torn down")
+    ended.append(repr(error))
 
 @autocron.delay
 def add(name):
@@ -259,6 +259,10 @@ def add(name):
 @autocron.delay
 def names(text):
     return [entry.name for entry in db.session.scalars(db.select(Entry))]
+
+@autocron.delay
+def seen_by_teardown(text):
+    return ended[-1]
 
 @autocron.delay
 def new_in_session(text):
@@ -276,10 +280,12 @@ def test_each_job_has_a_session_of_its_own(project):
     site = serve(project, RUN.format(module="alchemy"))
     before = site.call("add", "one")
     assert site.ended(site.hand_over("add", "bad")).error == "ValueError: after the flush"
+    assert site.call("seen_by_teardown") == "ValueError('after the flush')"
+    assert site.call("seen_by_teardown") == "None"
     assert site.call("new_in_session") == [0, False]
     assert site.call("names") == ["one"]
-    # Of five jobs in one worker, the four before this one have been torn down.
-    assert site.call("add", "two") == before + 4
+    # Of seven jobs in one worker, the six before this one have been torn down.
+    assert site.call("add", "two") == before + 6
 
 
 def test_a_coroutine_has_the_context_too(project):

@@ -190,7 +190,7 @@ class Client:
         from autocron.running.executor import execute
 
         began = self._clock()
-        outcome = execute(find_function(job.task), job.arguments, job.task)
+        outcome = execute(find_function, job.task, job.arguments)
         return Result(job.id, InlineJob(job, outcome, began, self._clock()))
 
     # Finding jobs ---------------------------------------------------------------------------

@@ -9,7 +9,7 @@ NO_ARGUMENTS = "[[],{}]"
 
 def run(function, *args, **kwargs):
     """Run a function as a worker does."""
-    return execute(function, encode_arguments((), args, kwargs), "shop.task")
+    return execute(lambda _name: function, "shop.task", encode_arguments((), args, kwargs))
 
 
 def raiser(error):
@@ -108,7 +108,7 @@ def test_a_result_that_cannot_be_stored_is_an_error():
 def test_arguments_that_somebody_else_wrote_are_an_error():
     """Stored text that is no arguments ends that one job."""
     for text in ("", "nonsense", "{}", '[[{"$":"os.system","v":"x"}],{}]'):
-        assert execute(print, text, "shop.task").error.startswith("UnreadableValue")
+        assert execute(lambda _name: print, "shop.task", text).error.startswith("UnreadableValue")
 
 
 def test_arguments_that_no_longer_fit_are_an_error():
@@ -167,3 +167,57 @@ def test_the_ends_of_a_long_traceback_are_kept():
     assert "[...]" in text
     assert "number 0" in text
     assert text.endswith("'\n")
+
+
+class Transaction:
+    """A context as a transaction manager has it: it commits unless it sees an error."""
+
+    def __init__(self, *, error=None, swallows=False):
+        self.record = []
+        self.error = error
+        self.swallows = swallows
+
+    def __enter__(self):
+        self.record.append("begin")
+
+    def __exit__(self, kind, error, traceback):
+        self.record.append("commit" if kind is None else f"abort {error!r}")
+        if self.error:
+            raise self.error
+        return self.swallows
+
+
+def run_in(transaction, function):
+    """Run a function within a transaction."""
+    return execute(lambda _name: function, "shop.task", NO_ARGUMENTS, lambda: transaction)
+
+
+@pytest.mark.parametrize("swallows", [False, True])
+def test_the_context_sees_a_failure(swallows):
+    """A transaction of a job that fails is aborted, and the job fails whatever the context makes of it."""
+    transaction = Transaction(swallows=swallows)
+    assert run_in(transaction, raiser(KeyError(1))).error == "KeyError: 1"
+    assert transaction.record == ["begin", "abort KeyError(1)"]
+
+
+def test_the_context_sees_a_result_that_cannot_be_stored():
+    """The job fails, and so must not leave half of its work behind."""
+    transaction = Transaction()
+    assert run_in(transaction, object).error.startswith("UnsupportedValue")
+    assert transaction.record[1].startswith("abort UnsupportedValue")
+
+
+def test_the_context_sees_a_success():
+    """It commits."""
+    transaction = Transaction()
+    assert run_in(transaction, lambda: 1) == Succeeded("1")
+    assert transaction.record == ["begin", "commit"]
+
+
+def test_an_error_of_the_context_is_a_failure():
+    """A commit that fails fails the job, and its traceback has the task's own error as well."""
+    transaction = Transaction(error=OSError("full"))
+    assert run_in(transaction, lambda: 1).error == "OSError: full"
+    outcome = run_in(transaction, raiser(KeyError(1)))
+    assert outcome.error == "OSError: full"
+    assert "KeyError: 1" in outcome.traceback

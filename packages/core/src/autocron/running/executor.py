@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import traceback
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
 from typing import Any
 
@@ -13,34 +14,51 @@ from autocron.model import Failed, Succeeded
 
 _LONGEST_MESSAGE = 5_000
 _LONGEST_TRACEBACK = 50_000
-_OWN_FRAMES = 1
 
 
-def execute(function: Callable[..., Any], arguments: str, name: str) -> Succeeded | Failed:
-    """Call a function with stored arguments, and return what came of it.
+def execute(
+    find_function: Callable[[str], Callable[..., Any]],
+    task: str,
+    arguments: str,
+    context: Callable[[], AbstractContextManager[Any]] = nullcontext,
+) -> Succeeded | Failed:
+    """Call the function of a task with stored arguments, and return what came of it.
 
     Whatever the function does short of ending the process becomes a `Failed`: it may raise,
-    call `sys.exit()`, recurse without end, or return what cannot be stored.
+    call `sys.exit()`, recurse without end, or return what cannot be stored. The context sees that as
+    an error on its way out, and what it raises itself is a failure, too.
 
     Args:
-        function: `def` or `async def`; the latter gets an event loop of its own.
+        find_function: returns the function, `def` or `async def`; the latter gets an event loop of
+            its own.
+        task: the task's name.
         arguments: what `codec.encode_arguments` wrote.
-        name: names the task in the error when its result cannot be stored.
+        context: returns what is entered before, and left after.
 
     Example:
-        >>> execute(divmod, '[[7,2],{}]', "divmod")
+        >>> execute({"divmod": divmod}.__getitem__, "divmod", "[[7,2],{}]")
         Succeeded(result='{"$":"tuple","v":[3,1]}')
-        >>> execute(divmod, '[[7,0],{}]', "divmod").error
+        >>> execute({"divmod": divmod}.__getitem__, "divmod", "[[7,0],{}]").error
         'ZeroDivisionError: integer division or modulo by zero'
     """
     try:
-        args, kwargs = codec.decode_arguments(arguments)
-        value = function(*args, **kwargs)
-        if inspect.iscoroutine(value):
-            value = _run(value)
-        return Succeeded(codec.encode(value, f"the result of {name}"))
-    except BaseException as error:  # the boundary around the application's code
-        return failure(error, _OWN_FRAMES)
+        with context():
+            try:
+                return Succeeded(_result(find_function(task), task, arguments))
+            except BaseException as error:  # the boundary around the application's code
+                failed = failure(error)
+                raise
+        return failed  # the context has swallowed the error; the job has failed all the same
+    except BaseException as error:  # the same error, or one of the context's own
+        return failure(error)
+
+
+def _result(function: Callable[..., Any], task: str, arguments: str) -> str:
+    args, kwargs = codec.decode_arguments(arguments)
+    value = function(*args, **kwargs)
+    if inspect.iscoroutine(value):
+        value = _run(value)
+    return codec.encode(value, f"the result of {task}")
 
 
 def _run(coroutine: Any) -> Any:
@@ -57,16 +75,11 @@ def _run(coroutine: Any) -> Any:
         return thread.submit(copy_context().run, asyncio.run, coroutine).result()
 
 
-def failure(error: BaseException, skip_frames: int = 0) -> Failed:
-    """Return an error as what is stored of it: its message and its traceback as text.
-
-    Args:
-        error: what was raised.
-        skip_frames: how many of the outermost frames to leave out.
-    """
+def failure(error: BaseException) -> Failed:
+    """Return an error as what is stored of it: its message and its traceback as text."""
     frames = error.__traceback__
-    for _ in range(skip_frames):
-        frames = frames.tb_next if frames and frames.tb_next else frames
+    while frames and frames.tb_next and frames.tb_frame.f_code.co_filename == __file__:
+        frames = frames.tb_next  # how the task was called tells nobody anything
     text = "".join(traceback.format_exception(type(error), error, frames))
     message = _cut(_message(error), _LONGEST_MESSAGE, " [...] ")
     return Failed(_printable(message), _printable(_cut(text, _LONGEST_TRACEBACK, "\n[...]\n")))

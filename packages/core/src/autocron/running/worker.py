@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 from autocron import events
 from autocron.clock import Clock, system_clock
-from autocron.errors import AutocronError, StoreError
+from autocron.errors import StoreError
 from autocron.model import ClaimedJob, Failed, Outcome, Retrying, Settled
-from autocron.running.executor import execute, failure
+from autocron.running.executor import execute
 from autocron.scheduling.retries import pause_after
 from autocron.stores.protocol import Store
 
@@ -96,14 +96,11 @@ class Worker:
         return settled.next
 
     def _attempt(self, job: ClaimedJob) -> Outcome:
-        try:
-            with self._around.job_context(job):
-                outcome = execute(self._around.find_function(job.task), job.arguments, job.task)
-            self._around.before_settling()
-        except AutocronError as error:
-            return Failed(f"{type(error).__name__}: {error}", "")
-        except BaseException as error:  # the boundary around the integration's code
-            return failure(error)
+        around = self._around
+        outcome = execute(
+            around.find_function, job.task, job.arguments, lambda: around.job_context(job)
+        )
+        around.before_settling()
         return outcome
 
     def _with_retries(self, job: ClaimedJob, outcome: Outcome) -> Outcome:
