@@ -1,12 +1,14 @@
 """Measure autocron beside what the machine can do without it; see README.md."""
 
 import argparse
+import compileall
 import os
 import platform
 import sqlite3
 import tempfile
 from pathlib import Path
 
+import autocron
 import measures
 
 
@@ -24,6 +26,8 @@ def main() -> None:
         f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, "
         f"{os.cpu_count()} cores, {platform.system()} {platform.release()}"
     )
+    # As pip does when it installs; here the environment may forbid Python to do it on importing.
+    compileall.compile_dir(Path(autocron.__file__).parent, quiet=1)
     for name in arguments.measure or measures.MEASURES:
         with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
             for row in measures.MEASURES[name](Path(folder), scale):
