@@ -20,7 +20,7 @@ SOURCE = Path(autocron.__file__).parent
 ROWS = [
     {"errors", "model", "clock", "settings", "events", "codec"},
     {"scheduling"},
-    {"tasks", "decorators", "results", "registry", "options"},
+    {"tasks", "decorators", "results", "registry", "options", "coroutines"},
     {"stores"},
     {"running"},
     {"processes"},

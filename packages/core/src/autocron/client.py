@@ -63,8 +63,12 @@ class Client:
         self._folder = RuntimeFolder.of(settings.database)
         self.store: Store = _open_store(settings, self._folder)
         """Where the jobs are."""
-        self.loaded: LoadedSettings = load_settings(given, self.store.settings(), prefix=prefix)
-        """The settings, and where each of them comes from."""
+        try:
+            self.loaded: LoadedSettings = load_settings(given, self.store.settings(), prefix=prefix)
+            """The settings, and where each of them comes from."""
+        except BaseException:
+            self.store.close()
+            raise
         self._enabled = self.settings.enabled
         self._is_durable = self.settings.durability == "full"
         self._waits = {"wait": True, "background": False, "auto": None}[self.settings.handover]

@@ -9,6 +9,7 @@ from functools import update_wrapper
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
 from autocron import codec, registry
+from autocron.coroutines import run_coroutine
 from autocron.errors import InvalidTask, UnsupportedValue
 from autocron.model import NewJob, Options, new_job_id
 from autocron.options import make_options
@@ -92,13 +93,12 @@ class Task(Generic[P, R]):
     def call(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function here and now, without a job, and return what it returns.
 
-        An `async def` function is run to its end in an event loop of its own.
+        An `async def` function is run to its end in an event loop of its own. In an event loop it is
+        better to write `await task.function(...)`, which does not block it.
         """
         outcome: Any = self.function(*args, **kwargs)
         if inspect.iscoroutine(outcome):
-            import asyncio
-
-            outcome = asyncio.run(outcome)
+            outcome = run_coroutine(outcome)
         return outcome  # type: ignore[no-any-return]
 
     def options(

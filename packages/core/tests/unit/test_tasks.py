@@ -1,3 +1,4 @@
+import asyncio
 from collections import UserDict
 from datetime import datetime, timezone
 
@@ -139,3 +140,12 @@ def test_call_is_the_function_itself(tasks):
 def test_call_runs_async_functions_to_their_end(tasks):
     """An `async def` task gives its value and not a coroutine."""
     assert tasks.fetch.call("x") == "X"
+
+
+def test_call_in_an_event_loop_gives_the_value_too(tasks):
+    """A caller that is in a loop waits as any other does."""
+
+    async def handler():
+        return tasks.fetch.call("x")
+
+    assert asyncio.run(handler()) == "X"

@@ -6,10 +6,10 @@ import inspect
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from contextvars import copy_context
 from typing import Any
 
 from autocron import codec
+from autocron.coroutines import run_coroutine
 from autocron.model import Failed, Succeeded
 
 _LONGEST_MESSAGE = 5_000
@@ -57,22 +57,8 @@ def _result(function: Callable[..., Any], task: str, arguments: str) -> str:
     args, kwargs = codec.decode_arguments(arguments)
     value = function(*args, **kwargs)
     if inspect.iscoroutine(value):
-        value = _run(value)
+        value = run_coroutine(value)
     return codec.encode(value, f"the result of {task}")
-
-
-def _run(coroutine: Any) -> Any:
-    import asyncio
-
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(coroutine)
-    # The caller is in an event loop, and a thread cannot have two at a time.
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(copy_context().run, asyncio.run, coroutine).result()
 
 
 def failure(error: BaseException) -> Failed:
