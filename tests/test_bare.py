@@ -41,15 +41,24 @@ def bin_folder(dist, tmp_path_factory):
     return venv / "bin"
 
 
+def is_free(port):
+    """Whether nobody uses a TCP port."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
 @pytest.fixture
 def serving(tmp_path, until):
     """A function that runs a command line until it serves; yields its address and its output."""
 
     @contextmanager
     def serve(command, cwd, path=os.environ["PATH"]):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        # Below those of outgoing connections, of which pip makes many before the server runs.
+        port = next(filter(is_free, range(31_600, 32_700)))
         # Nothing of this process's environment but what tells pip how to reach its index.
         environ = {name: os.environ[name] for name in os.environ if name.startswith("PIP_")}
         environ |= {"HOME": str(tmp_path), "PATH": path, "PYTHONUNBUFFERED": "1"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import socket
@@ -51,11 +52,24 @@ def wait_until(
     return outcome
 
 
+_FIRST_PORT = 20_000
+_PORTS_OF_A_PROCESS = 90
+_ports = itertools.count()
+
+
 def free_port() -> int:
-    """Return the number of a TCP port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return the number of a TCP port on which nobody listens, another one with each call.
+
+    It is below those that the kernel gives to outgoing connections (ip(7), `ip_local_port_range`): such a
+    connection, or a test that runs beside this one, could take it before the server does.
+    """
+    first = _FIRST_PORT + os.getpid() % 128 * _PORTS_OF_A_PROCESS
+    for number in itertools.islice(_ports, _PORTS_OF_A_PROCESS):
+        port = first + number % _PORTS_OF_A_PROCESS
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError(f"no port from {first} to {first + _PORTS_OF_A_PROCESS - 1} is free")
 
 
 def is_listening(port: int) -> bool:
