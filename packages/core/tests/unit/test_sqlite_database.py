@@ -1,6 +1,7 @@
 """The file itself: who may read it, what else it may be, and who else holds it."""
 
 import os
+import shutil
 import sqlite3
 import stat
 import sys
@@ -265,6 +266,50 @@ def test_a_log_that_was_replaced_is_opened_anew(path, open_store):
     store.sync()
     assert os.fstat(store._database._log).st_ino == path.with_name("jobs.db-wal").stat().st_ino
     assert first
+
+
+# The length of the log ------------------------------------------------------------------------
+
+
+def test_the_log_is_as_long_as_it_will_become(path, open_store):
+    """So that forcing a commit to the disk need not take the file's new length there as well."""
+    store = open_store()
+    store.migrate()
+    log = path.with_name("jobs.db-wal")
+    store.tune()
+    tuned = log.stat()
+    store.tune()
+    for number in range(100):
+        store.enqueue([NewJob(str(number), "shop.task", "[[],{}]")], NOW)
+    assert tuned.st_size == log.stat().st_size == 8 * 1024 * 1024
+
+
+def test_what_a_crash_leaves_of_a_long_log_is_read(path, open_store):
+    """Commits before and after the log was made long are found, and what lies behind them is not."""
+    store = open_store()
+    store.migrate()
+    store.enqueue([NewJob("before", "shop.task", "[[],{}]")], NOW)
+    store.tune()
+    store.enqueue([NewJob("after", "shop.task", "[[],{}]")], NOW)
+    left = path.with_name("left.db")
+    for ending in ("", "-wal"):  # without the index, which does not survive a loss of power
+        shutil.copy(f"{path}{ending}", f"{left}{ending}")
+    assert {job.id for job in open_store(left).latest(9)} == {"before", "after"}
+    with closing(sqlite3.connect(left)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_the_log_is_written_back_in_time(path, open_store):
+    """It grows no further than it was made, whatever the size of the database's pages."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA page_size=8192")
+        connection.execute("CREATE TABLE the_applications_own (name TEXT)")
+    store = open_store()
+    store.migrate()
+    store.tune()
+    for number in range(1500):
+        store.enqueue([NewJob(str(number), "shop.task", "[[],{}]")], NOW)
+    assert path.with_name("jobs.db-wal").stat().st_size < 9 * 1024 * 1024
 
 
 def test_no_connection_crosses_a_fork(run_program):

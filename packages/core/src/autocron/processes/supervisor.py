@@ -125,6 +125,7 @@ class Supervisor:
             return
         self._next_check = now + interval
         maintenance.prune(self._store, now)
+        self._store.tune()
         self._wake_worker()
 
     def _persist(self, work: Callable[[], float]) -> float:

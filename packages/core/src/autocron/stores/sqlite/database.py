@@ -27,9 +27,9 @@ _FIRST_PAUSE = 20e-6
 _LONGEST_PAUSE = 5e-3
 _IDLE_CONNECTIONS = 8
 
-# After how many pages the log is written back into the database, by whoever commits then. It takes
-# some milliseconds, so not too often; and all readers look through the log, so not too seldom.
-_CHECKPOINT_PAGES = 8000
+# At what size the log is written back into the database, by whoever commits then. It takes some
+# milliseconds, so not too often; and all readers look through the log, so not too seldom.
+_LOG_BYTES = 8 * 1024 * 1024
 
 # SQLite's connections must not be used after a fork, nor even closed: they are kept here for ever.
 _inherited: list[Any] = []
@@ -96,6 +96,26 @@ class Database:
             raise StoreError(
                 path=self.path, reason=f"cannot be forced to the disk: {error}"
             ) from error
+
+    def reserve_log(self) -> None:
+        """Make the log's file as long as it will become, if the file system can do that quickly.
+
+        To force a commit to the disk that has made the file longer takes half as long again, since
+        the file's new length has to get there, too. SQLite overwrites the log from its beginning
+        once it has been written back, and does not care what lies behind its last commit.
+        """
+        with self._log_guard:
+            log = self._open_log()
+            is_long = os.fstat(log).st_size >= _LOG_BYTES
+        if is_long or not hasattr(os, "posix_fallocate"):
+            return
+
+        def extend(_connection: Connection) -> None:  # nobody else writes to it meanwhile
+            with suppress(OSError):  # too little room: then it grows as it is needed
+                os.posix_fallocate(log, 0, _LOG_BYTES)
+
+        self.transaction(extend)
+        self.sync()
 
     def close(self) -> None:
         """Close idle connections; the next operation opens one again."""
@@ -230,7 +250,8 @@ def _configure(connection: Connection) -> None:
     if mode != "wal":
         raise sqlite3.OperationalError(f"unable to open it in WAL mode (it stays in {mode} mode)")
     connection.execute("PRAGMA synchronous=NORMAL")
-    connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
+    (page_size,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.execute(f"PRAGMA wal_autocheckpoint={_LOG_BYTES // page_size}")
 
 
 def _fetch(connection: Connection, sql: str, parameters: Any) -> list[Row]:

@@ -238,6 +238,9 @@ class SqliteStore:
         if version > schema.KNOWN_VERSION:
             raise NewerSchema(path=path, found=version, known=schema.KNOWN_VERSION)
 
+    def tune(self) -> None:
+        self._database.reserve_log()
+
     def close(self) -> None:
         self._database.close()
 
