@@ -13,11 +13,11 @@ from autocron.errors import StoreError
 from autocron.integration import Integration, find_function
 from autocron.model import Job, JobStatus, NewJob
 from autocron.processes.folder import RuntimeFolder
-from autocron.processes.locks import CallersTurn
+from autocron.processes.locks import CallersTurn, fork_guard
 from autocron.processes.log import start_logging
-from autocron.processes.membership import SOMETHING_DUE, Membership
+from autocron.processes.membership import Membership
 from autocron.processes.spawn import AppCode, Orders
-from autocron.processes.wakeup import Sender
+from autocron.processes.wakeup import SOMETHING_DUE, Sender
 from autocron.results import Result
 from autocron.settings import LoadedSettings, Settings, load_settings
 from autocron.stores.protocol import Store
@@ -88,13 +88,13 @@ class Client:
 
     def _forget_process(self) -> None:
         """Forget what a forked child must not use: it belongs to the parent."""
-        self._pid = os.getpid()
         self._guard = threading.RLock()
         self._writer: BackgroundWriter | None = None
         self._listener: Listener | None = None
         self._workers = Sender(self._folder.workers_socket)
         self._supervisor = Sender(self._folder.supervisor_socket)
         self._membership = None
+        self._pid = os.getpid()  # last: whoever sees it finds all of the above
 
     # Starting and stopping ------------------------------------------------------------------
 
@@ -112,9 +112,8 @@ class Client:
 
         Jobs that were handed over in the background are stored before. Stopping twice does no harm.
         """
-        self._check_process()
+        self.flush()  # not within the guard, which those may need who wait for a call
         with self._guard:
-            self.flush()
             if self._listener is not None:
                 self._listener.close()
                 self._listener = None
@@ -135,10 +134,13 @@ class Client:
         """Find out whether this is a fork of the process that was started, and join as one more."""
         if self._pid == os.getpid():
             return
-        was_member = self._membership is not None
-        self._forget_process()
-        if was_member:
-            self.start()
+        with fork_guard():  # of several threads that come first, one does it
+            if self._pid == os.getpid():
+                return
+            was_member = self._membership is not None
+            self._forget_process()
+            if was_member:
+                self.start()
 
     def _orders(self) -> Orders:
         kind = type(self._integration)
@@ -175,11 +177,11 @@ class Client:
             self.store.sync()
 
     def _wake(self, jobs: Sequence[NewJob]) -> None:
-        for job in jobs[:_MOST_WAKE_UPS]:
-            if job.options.delay is None and job.options.run_at is None:
-                self._workers.send()
-            else:
-                self._supervisor.send(SOMETHING_DUE)
+        at_once = sum(job.options.delay is None and job.options.run_at is None for job in jobs)
+        for _ in range(min(at_once, _MOST_WAKE_UPS)):
+            self._workers.send()
+        if at_once < len(jobs):
+            self._supervisor.send(SOMETHING_DUE)
 
     def _background_writer(self) -> BackgroundWriter:
         with self._guard:

@@ -21,14 +21,12 @@ from autocron.integration import Integration, find_function
 from autocron.processes import crew
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.locks import WorkersTurn, adopt
-from autocron.processes.membership import SOMETHING_DUE
 from autocron.processes.spawn import Orders, settings_from
-from autocron.processes.wakeup import Sender, WorkersInbox, wake_listeners
+from autocron.processes.wakeup import SOMETHING_DUE, Sender, WorkersInbox, wake_listeners
 from autocron.running import scheduler
 from autocron.running.worker import Surroundings, Worker
 from autocron.stores.sqlite import SqliteStore
 
-LOAD_FAILED = 1
 _CLOCK_STEP = 10_000_000  # nanoseconds; a file's time comes from a clock that moves in such steps
 
 
@@ -50,6 +48,7 @@ class WorkerProcess:
         self._started_at = time.time_ns()
         self._files: dict[str, int] = {}
         self._worker: Worker | None = None
+        self._is_stopping = False
 
     def run(self) -> int:
         """Be a worker; return the exit status."""
@@ -61,7 +60,7 @@ class WorkerProcess:
         except BaseException:  # the boundary around the application's code
             text = traceback.format_exc()
             events.emit("worker.load_failed", number=self._orders.number, traceback=text)
-            return LOAD_FAILED
+            return crew.LOAD_FAILED
         assert self._worker is not None
         self._tell_supervisor(SOMETHING_DUE)
         self._tell_supervisor(crew.READY)
@@ -89,6 +88,8 @@ class WorkerProcess:
         )
         scheduler.register(store, registry.schedules(), system_clock())
         self._worker = Worker(self._orders.number, store, self._surroundings(integration))
+        if self._is_stopping:
+            self._worker.stop()
 
     def _surroundings(self, integration: Integration) -> Surroundings:
         descriptor = self._orders.descriptors["workers"]
@@ -112,6 +113,8 @@ class WorkerProcess:
         while command := os.read(self._control, 1):
             if command == crew.CHECK_CODE:
                 self._check_code()
+            elif command == crew.FINISH:
+                self._stop()
         self._end()
 
     def _end_soon(self, _number: int, _frame: FrameType | None) -> None:
@@ -131,6 +134,8 @@ class WorkerProcess:
         os._exit(0)
 
     def _stop(self) -> None:
+        """Have the worker end when the present job has, or when it has loaded the application."""
+        self._is_stopping = True
         if self._worker is not None:
             self._worker.stop()
             self._other_end.send(b"\0")

@@ -42,6 +42,12 @@ def adopt(descriptor: int) -> None:
         _remember(descriptor)
 
 
+def fork_guard() -> threading.RLock:
+    """Return a lock that no other thread holds in a forked child, whenever the fork happened."""
+    _set_fork_hook()
+    return _changing
+
+
 def _set_fork_hook() -> None:
     global _fork_hook_set
     if not _fork_hook_set:
@@ -154,7 +160,7 @@ def is_held(path: Path) -> bool:
     return True
 
 
-def when_free(path: Path, callback: Callable[[], None], *, name: str) -> None:
+def when_free(path: Path, callback: Callable[[], object], *, name: str) -> None:
     """Call `callback` in a thread of that name as soon as nobody holds the lock."""
 
     def wait() -> None:
@@ -192,7 +198,10 @@ class _SharedFile:
     def lock(self, mode: int, pid: int) -> bool:
         """Take the lock if that is possible within a short time; return whether it was."""
         if self._pid != pid:
-            self._descriptor, self._pid = _open(self._path), pid
+            try:
+                self._descriptor, self._pid = _open(self._path), pid
+            except OSError:
+                return False  # too many open files, for example: fairness can wait
         try:
             fcntl.flock(self._descriptor, mode | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -211,8 +220,9 @@ class _SharedFile:
             return True
         return False
 
-    def unlock(self) -> None:
-        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+    def unlock(self, pid: int) -> None:
+        if self._pid == pid:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
 
 class _Turn(ABC):
@@ -225,9 +235,15 @@ class _Turn(ABC):
     def __enter__(self) -> None:
         pid = os.getpid()
         if self._pid != pid:  # a thread of the parent may have held it at the fork
-            self._threads, self._pid = threading.Lock(), pid
+            with fork_guard():
+                if self._pid != pid:
+                    self._threads, self._pid = threading.Lock(), pid
         self._threads.acquire()
-        self._begin(pid)
+        try:
+            self._begin(pid)
+        except BaseException:
+            self._threads.release()
+            raise
 
     def __exit__(
         self,
@@ -235,14 +251,16 @@ class _Turn(ABC):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._end()
-        self._threads.release()
+        try:
+            self._end(self._pid)
+        finally:
+            self._threads.release()
 
     @abstractmethod
     def _begin(self, pid: int) -> None: ...
 
     @abstractmethod
-    def _end(self) -> None: ...
+    def _end(self, pid: int) -> None: ...
 
 
 class CallersTurn(_Turn):
@@ -255,8 +273,8 @@ class CallersTurn(_Turn):
     def _begin(self, pid: int) -> None:
         self._callers.lock(fcntl.LOCK_EX, pid)
 
-    def _end(self) -> None:
-        self._callers.unlock()
+    def _end(self, pid: int) -> None:
+        self._callers.unlock(pid)
 
 
 class WorkersTurn(_Turn):
@@ -270,7 +288,7 @@ class WorkersTurn(_Turn):
     def _begin(self, pid: int) -> None:
         self._writers.lock(fcntl.LOCK_EX, pid)
         if self._callers.lock(fcntl.LOCK_SH, pid):
-            self._callers.unlock()
+            self._callers.unlock(pid)
 
-    def _end(self) -> None:
-        self._writers.unlock()
+    def _end(self, pid: int) -> None:
+        self._writers.unlock(pid)

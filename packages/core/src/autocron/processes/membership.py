@@ -6,19 +6,13 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from autocron import events
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.locks import Lock
-from autocron.processes.spawn import Orders, spawn
+from autocron.processes.spawn import Orders, spawn, write_orders
 from autocron.processes.wakeup import Sender
-
-HELLO = b"hello "
-"""Begins the message to the supervisor that there is a new web process, and what it wants."""
-SOMETHING_DUE = b"due"
-"""The message to the supervisor that something is due, now or later, which was not before."""
 
 _SHORT_LIFE = 2.0
 _FIRST_PAUSE = 0.5
@@ -48,10 +42,11 @@ class Membership:
     def join(self) -> None:
         """Become one of the app's processes; never waits for another process."""
         joined = self._apps.acquire(shared=True, wait=False)
+        self._give_orders()
         if joined and self._supervisor.acquire(wait=False):
             self._start_supervisor()
         else:
-            self._greet()
+            self._wake_supervisor()
         threading.Thread(
             target=self._keep_supervisor,
             kwargs={"joined": joined},
@@ -64,16 +59,23 @@ class Membership:
         self._left.set()
         self._apps.release()
 
-    def _greet(self) -> None:
-        """Tell the supervisor that there is a new process, with perhaps newer code."""
+    def _give_orders(self) -> None:
+        """Have the supervisor, this one or the next, see that there is a newer process."""
+        try:
+            write_orders(self._folder.orders, self._orders())
+        except OSError as error:
+            events.emit("app.orders_failed", error=error)
+
+    def _wake_supervisor(self) -> None:
         sender = Sender(self._folder.supervisor_socket)
-        sender.send(HELLO + self._orders().to_json())
+        sender.send()
         sender.close()
 
     def _keep_supervisor(self, *, joined: bool) -> None:
         if not joined:  # a supervisor was just looking whether anybody is there
             self._apps.acquire(shared=True, wait=True)
-            self._greet()
+            self._give_orders()
+            self._wake_supervisor()
         pause = 0.0
         while not self._left.is_set():
             self._reap()
@@ -101,16 +103,13 @@ class Membership:
         """Spawn the supervisor, which inherits the lock."""
         lock = self._supervisor
         self._spawned_at = time.monotonic()
+        if not self._folder.orders.exists():
+            self._give_orders()
         try:
-            descriptors = {"lock": lock.descriptor}
-            orders = replace(self._orders(), descriptors=descriptors)
-            process = spawn("supervisor", orders, descriptors.values())
+            self._process = spawn("supervisor", self._orders(), lock.descriptor)
         except OSError as error:
             events.emit("app.supervisor_failed", error=error, pause=max(pause * 2, _FIRST_PAUSE))
             return
         finally:
             lock.release()
-        assert process.stdin is not None
-        process.stdin.close()
-        self._process = process
-        events.emit("app.supervisor_started", pid=process.pid)
+        events.emit("app.supervisor_started", pid=self._process.pid)

@@ -16,7 +16,11 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 _LONGEST_ADDRESS = 100  # unix(7): 108 bytes with the final NUL on Linux, 104 elsewhere
-LARGEST_MESSAGE = 100_000
+_LARGEST_MESSAGE = 1000
+
+SOMETHING_DUE = b"due"
+"""The message to the supervisor that something is due, now or later, which was not before."""
+
 _LONGEST_WAIT = 3600.0
 
 
@@ -45,8 +49,8 @@ class Sender:
 
     def send(self, message: bytes = b"") -> bool:
         """Send a message without ever waiting; return False if there is nobody to receive it."""
-        own = self._open()
         try:
+            own = self._open()
             if self._address is not None:
                 own.sendto(message, self._address)
             else:
@@ -97,7 +101,7 @@ class Inbox:
         """Give all messages that have come; never waits."""
         with suppress(BlockingIOError):
             while True:
-                yield self.socket.recv(LARGEST_MESSAGE)
+                yield self.socket.recv(_LARGEST_MESSAGE)
 
     def wait(self, timeout: float) -> bool:
         """Wait for a message for at most `timeout` seconds; return whether there is one."""
