@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +10,7 @@ from autocron.processes.crew import BecomeWorker
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.locks import WorkersTurn, adopt
 from autocron.processes.log import start_logging
-from autocron.processes.spawn import receive_orders, settings_from
+from autocron.processes.spawn import read_orders, receive_lock, settings_from
 from autocron.processes.supervisor import Supervisor
 from autocron.stores.sqlite import SqliteStore
 from autocron.worker_process import be_worker
@@ -22,12 +21,11 @@ _WORKER_ROLE = "worker"
 
 def main() -> None:
     """Be the supervisor; or, in a fork of it, a worker."""
-    orders, control = receive_orders()
-    os.close(control)
-    adopt(orders.descriptors["lock"])
+    adopt(receive_lock())
     start_logging()
+    folder = RuntimeFolder.of(Path(sys.argv[2]))
+    orders = read_orders(folder.orders)
     settings = settings_from(orders)
-    folder = RuntimeFolder.of(settings.database)
     store = SqliteStore(
         settings.database,
         turn=WorkersTurn(folder.callers_lock, folder.writers_lock),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 
 from process_harness import Site, is_alive, wait_until
@@ -72,6 +73,39 @@ def test_a_job_that_kills_its_workers_ends_with_an_error(app: Callable[..., Site
     assert site.job(job)["crashes"] == 3
     assert "SIGSEGV" in site.job(job)["error"]
     assert web.run("site.add(1).wait(30)") == 2
+
+
+def test_a_job_that_ends_its_worker_in_good_order_ends_with_an_error(
+    app: Callable[..., Site],
+) -> None:
+    """A status of 0 does not hide that the worker has left its job behind."""
+    site = app(
+        """
+        @autocron.delay
+        def leave(): os._exit(0)
+        """
+    )
+    web = site.web()
+    job = web.run("site.leave().id")
+    site.wait_for_state(job, ERROR)
+    assert (site.job(job)["crashes"], site.job(job)["attempt"]) == (3, 3)
+    assert "ended with status 0" in site.job(job)["error"]
+
+
+def test_a_job_that_is_put_back_does_not_wait_for_the_next_look(app: Callable[..., Site]) -> None:
+    """An idle worker takes it at once, and not only when it looks whether a wake-up got lost."""
+    site = app(workers=2, check_interval=60)
+    web = site.web()
+    site.workers(2)
+    assert web.run("site.add(1).wait(30)") == 2
+    job = web.run("site.block('one').id")
+    first = int(wait_until(lambda: site.lines("one"), "the first attempt")[0])
+    began = time.monotonic()
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: len(site.lines("one")) == 2, "the second attempt")
+    assert time.monotonic() - began < 10
+    (site.folder / "one.go").touch()
+    assert web.run(f"autocron.result({job!r}).wait(30)") == "one"
 
 
 def test_whoever_waits_is_told_of_a_job_that_crashed_too_often(app: Callable[..., Site]) -> None:

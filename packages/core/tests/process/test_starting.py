@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,6 +81,59 @@ def test_a_killed_supervisor_is_replaced(app: Callable[..., Site]) -> None:
     new = wait_until(lambda: site.processes("supervisor") - {old_supervisor}, "a new supervisor")
     assert len(new) == 1
     assert [web.run("site.add(1).wait(30)") for web in webs] == [2, 2]
+
+
+CONFIGURED = """
+import os, sys, time
+import autocron
+
+@autocron.delay
+def add(a, b=1):
+    return a + b
+
+@autocron.delay
+def nap(seconds):
+    time.sleep(seconds)
+    return os.getpid()
+
+autocron.start("site.db", **eval(os.environ["SETTINGS"]))
+"""
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.02, 0.05, 0.1, 0.3])
+def test_the_settings_of_the_newest_process_count(site: Site, pause: float) -> None:
+    """Also if it comes while the first one's supervisor is only just starting."""
+    site.write(CONFIGURED)
+    site.web(SETTINGS="dict(workers=1)")
+    time.sleep(pause)  # not to wait for something, but to come at different moments of the start
+    site.web(SETTINGS="dict(workers=2)")
+    site.workers(2)
+
+
+def test_a_change_of_settings_lets_a_job_finish(site: Site) -> None:
+    """Its worker is replaced when the job has ended, however long that takes."""
+    site.write(CONFIGURED)
+    web = site.web(SETTINGS="dict(shutdown_timeout=0.1)")
+    (worker,) = site.workers(1)
+    job = web.run("site.nap(3).id")
+    site.wait_for_state(job, 2)
+    other = site.web(SETTINGS="dict(shutdown_timeout=0.2)")
+    assert other.run("site.add(1).wait(30)") == 2  # by a new worker
+    assert site.job(job)["state"] == 2
+    assert web.run(f"autocron.result({job!r}).wait(30)") == worker
+    assert site.job(job)["attempt"] == 1
+    wait_until(lambda: not is_alive(worker), "the end of the old worker")
+
+
+def test_a_long_command_line_is_no_hindrance(site: Site) -> None:
+    """A script that was given thousands of files may import the application."""
+    site.write(f"import sys\nsys.argv += ['x' * 100] * 5000\n{CONFIGURED}")
+    webs = [site.web(SETTINGS="{}") for _ in range(2)]
+    assert [web.run("site.add(1).wait(30)") for web in webs] == [2, 2]
+    supervisor, workers = site.supervisor(), site.workers(1)
+    site.web(SETTINGS="{}").end()
+    assert webs[0].run("site.add(1).wait(30)") == 2
+    assert (site.supervisor(), site.workers(1)) == (supervisor, workers)
 
 
 def test_the_supervisor_imports_no_code_of_the_app(app: Callable[..., Site]) -> None:

@@ -22,8 +22,11 @@ from autocron.settings import MAX_WORKERS
 from autocron.stores.protocol import Store
 
 CHECK_CODE = b"c"
+FINISH = b"f"
 READY = b"ready"
 FREED = b"freed "
+LOAD_FAILED = 78
+"""The status of a worker that could not import the app: EX_CONFIG of sysexits.h(3head)."""
 
 _HIGHEST_NUMBER = 4 * MAX_WORKERS  # while old ones finish, new ones have other numbers
 _FIRST_PAUSE = 0.2
@@ -41,6 +44,7 @@ class _Member:
     number: int
     pid: int
     pipe: int | None
+    is_retiring: bool = False
     ending_since: float | None = None
     killed: bool = False
 
@@ -48,6 +52,11 @@ class _Member:
         if self.pipe is not None:
             with suppress(BrokenPipeError):  # it has ended, which `reap` will see
                 os.write(self.pipe, command)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it is to take more jobs."""
+        return not self.is_retiring and self.ending_since is None
 
     def close_pipe(self) -> None:
         if self.pipe is not None:
@@ -85,7 +94,7 @@ class Crew:
         store: Store,
         orders: Orders,
         workers_socket: int,
-        tell_supervisor: Callable[[bytes], None],
+        tell_supervisor: Callable[[bytes], object],
         clock: Clock,
     ) -> None:
         self._folder = folder
@@ -107,14 +116,17 @@ class Crew:
     def adopt(self, orders: Orders) -> None:
         """Have workers run what the newest web process runs, with its settings.
 
-        Workers that have the same are left alone, but look whether a file of theirs has changed.
+        Workers that have something else finish the job that they are running, and are replaced. Those
+        that have the same are left alone, but look whether a file of theirs has changed.
         """
-        if not orders.asks_for_same(self._orders):
-            self.end()
+        is_same = orders.asks_for_same(self._orders)
+        for member in self._members.values():
+            member.send(CHECK_CODE if is_same else FINISH)
+            member.is_retiring |= not is_same
         self._orders = orders
         self._timeout = orders.settings["shutdown_timeout"]
-        for member in self._members.values():
-            member.send(CHECK_CODE)
+        self._pause = _FIRST_PAUSE
+        self._start_again_at = 0.0  # what kept workers from starting may be mended
 
     def was_ready(self) -> None:
         """Note that a worker has imported the app, so that a later crash is a new one."""
@@ -124,7 +136,7 @@ class Crew:
         """Start workers until there are as many as wanted, not counting those that are ending."""
         if time.monotonic() < self._start_again_at:
             return
-        active = sum(member.ending_since is None for member in self._members.values())
+        active = sum(member.is_active for member in self._members.values())
         for number in range(1, _HIGHEST_NUMBER + 1):
             if active >= self._orders.settings["workers"]:
                 return
@@ -192,12 +204,15 @@ class Crew:
         if number not in self._members:
             self._recover(number)
 
-    def reap(self) -> None:
-        """See which workers have ended, and put back what they were running."""
+    def reap(self) -> int:
+        """Put back what workers were running that have ended; return how many have."""
+        ended = 0
         for member in list(self._members.values()):
             pid, status = os.waitpid(member.pid, os.WNOHANG)
             if pid:
                 self._has_ended(member, os.waitstatus_to_exitcode(status))
+                ended += 1
+        return ended
 
     def _has_ended(self, member: _Member, status: int) -> None:
         del self._members[member.number]
@@ -205,31 +220,44 @@ class Crew:
         if member.killed:
             self._store.release_all(member.number)
             events.emit("worker.killed", number=member.number, pid=member.pid)
-        elif status == 0:
-            events.emit("worker.ended", number=member.number, pid=member.pid)
         else:
-            self._has_crashed(member, status)
+            self._put_back(member, status)
         self._store.remove_worker(member.number)
 
-    def _has_crashed(self, member: _Member, status: int) -> None:
+    def _put_back(self, member: _Member, status: int) -> None:
+        """Put back what a worker was running that has ended by itself, whatever its status says."""
+        if status == LOAD_FAILED:
+            pause = self._wait_before_next_start()
+            events.emit("worker.not_loaded", number=member.number, pid=member.pid, pause=pause)
+            return
         reason = _in_words(status)
-        self._start_again_at = time.monotonic() + self._pause
-        events.emit(
-            "worker.crashed",
-            number=member.number,
-            pid=member.pid,
-            reason=reason,
-            pause=self._pause,
-        )
-        self._pause = min(self._pause * 2, _LONGEST_PAUSE)
-        self._reclaim(member.number, reason, is_crash=True)
+        is_crash = status != 0 or member.is_active
+        was_running = self._reclaim(member.number, reason, is_crash=is_crash)
+        if status != 0 or (was_running and member.is_active):
+            pause = self._wait_before_next_start()
+            events.emit(
+                "worker.crashed",
+                number=member.number,
+                pid=member.pid,
+                reason=reason,
+                pause=pause,
+            )
+        else:
+            events.emit("worker.ended", number=member.number, pid=member.pid)
 
-    def _reclaim(self, number: int, reason: str, *, is_crash: bool) -> None:
+    def _wait_before_next_start(self) -> float:
+        """Return for how long, in seconds; each time for longer, until a worker has got ready."""
+        pause = self._pause
+        self._start_again_at = time.monotonic() + pause
+        self._pause = min(pause * 2, _LONGEST_PAUSE)
+        return pause
+
+    def _reclaim(self, number: int, reason: str, *, is_crash: bool) -> int:
         def notify() -> None:
             wake_listeners(self._folder.listeners)
 
         now = self._clock()
-        maintenance.reclaim(self._store, number, reason, now, notify, is_crash=is_crash)
+        return maintenance.reclaim(self._store, number, reason, now, notify, is_crash=is_crash)
 
     def end(self) -> None:
         """Ask all workers to end: the end of their pipe tells them."""

@@ -51,6 +51,11 @@ class RuntimeFolder:
         """Held by the one supervisor."""
         return self.path / "supervisor.lock"
 
+    @property
+    def orders(self) -> Path:
+        """What the newest web process wants its supervisor and workers to be."""
+        return self.path / "orders.json"
+
     def worker_lock(self, number: int) -> Path:
         """Held by the worker of that number."""
         return self.path / f"worker-{number}.lock"

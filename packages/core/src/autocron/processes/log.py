@@ -32,6 +32,14 @@ LINES: dict[str, tuple[int, str]] = {
         logging.ERROR,
         "the supervisor could not be started: %(error)s; trying again in %(pause).0f s",
     ),
+    "app.orders_failed": (
+        logging.ERROR,
+        "the supervisor cannot be told of this process: %(error)s",
+    ),
+    "supervisor.orders_failed": (
+        logging.ERROR,
+        "supervisor: what the newest process wants cannot be read, so all stays as it is: %(error)s",
+    ),
     "supervisor.started": (logging.INFO, "supervisor runs (pid %(pid)d) for %(database)s"),
     "supervisor.draining": (logging.INFO, "supervisor: %(reason)s, so workers finish and end"),
     "supervisor.resumed": (logging.INFO, "supervisor: the app is back, so workers go on"),
@@ -46,6 +54,10 @@ LINES: dict[str, tuple[int, str]] = {
     "worker.crashed": (
         logging.ERROR,
         "worker %(number)d (pid %(pid)d) %(reason)s; a new one starts in %(pause).1f s",
+    ),
+    "worker.not_loaded": (
+        logging.INFO,
+        "worker %(number)d (pid %(pid)d) has ended; a new one tries again in %(pause).1f s",
     ),
     "worker.killed": (
         logging.WARNING,

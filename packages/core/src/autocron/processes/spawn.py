@@ -1,7 +1,7 @@
 """Starting the supervisor, and telling it and its workers what they need to know.
 
-What they need goes through a pipe, never through a command line or environment, which others can
-read.
+What they need lies in a file that is its owner's alone, never in a command line or environment, which
+others can read. The newest web process has written it.
 """
 
 from __future__ import annotations
@@ -11,15 +11,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+import threading
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import autocron
 from autocron.settings import Settings
-
-_LENGTH_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -72,30 +70,58 @@ class Orders:
         return cls(**values | {"code": AppCode(**values["code"])})
 
 
-def spawn(role: str, orders: Orders, inherit: Iterable[int]) -> subprocess.Popen[bytes]:
+def write_orders(path: Path, orders: Orders) -> None:
+    """Put orders where the supervisor finds them, in place of earlier ones.
+
+    Raises:
+        OSError: the disk is full, for example.
+    """
+    fresh = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "wb") as file:
+        os.fchmod(descriptor, 0o600)  # whatever the umask
+        file.write(orders.to_json())
+    os.replace(fresh, path)
+
+
+def version_of_orders(path: Path) -> tuple[int, int] | None:
+    """Return what is another value whenever orders were written anew; None if there are none."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns
+
+
+def read_orders(path: Path) -> Orders:
+    """Return the orders that `write_orders` has written.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it was written by something else, such as another version of autocron.
+    """
+    try:
+        return Orders.from_json(path.read_bytes())
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"{path} cannot be understood: {error}") from error
+
+
+def spawn(role: str, orders: Orders, lock: int) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own, so that a terminal's Ctrl-C does not reach it.
 
     Args:
         role: what `ps` is to show; "supervisor".
-        orders: written to its standard input, which stays open in the returned object.
-        inherit: the descriptors that it inherits; all others are closed.
+        orders: say with which interpreter, for which database and in which folder.
+        lock: the open file that holds its lock; all others are closed.
     """
     settings = orders.settings
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [interpreter(settings["python"]), _boot_file(), role, str(settings["database"])],
-        stdin=subprocess.PIPE,
-        pass_fds=tuple(inherit),
+        stdin=lock,
         cwd=orders.code.folder,
         start_new_session=True,
-        bufsize=0,
     )
-    assert process.stdin is not None
-    text = orders.to_json()
-    try:
-        process.stdin.write(len(text).to_bytes(_LENGTH_BYTES, "big") + text)
-    except BrokenPipeError:
-        pass  # it has ended already, which whoever waits for it will see
-    return process
 
 
 def _boot_file() -> str:
@@ -117,26 +143,15 @@ def interpreter(wanted: str | None) -> str:
     return str(next((path for path in candidates if path.exists()), "python3"))
 
 
-def receive_orders() -> tuple[Orders, int]:
-    """Return, in a spawned process, its orders and the descriptor of the pipe they came through."""
+def receive_lock() -> int:
+    """Return, in a spawned process, the open file that holds its lock, and make it inherit no more."""
     # The host may have blocked or ignored signals; this process decides for itself.
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    control = os.dup(0)
+    lock = os.dup(0)
     nowhere = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nowhere, 0)
     os.close(nowhere)
-    length = int.from_bytes(_read(control, _LENGTH_BYTES), "big")
-    return Orders.from_json(_read(control, length)), control
-
-
-def _read(descriptor: int, length: int) -> bytes:
-    text = b""
-    while len(text) < length:
-        piece = os.read(descriptor, length - len(text))
-        if not piece:
-            raise SystemExit("the process that started this one has ended")
-        text += piece
-    return text
+    return lock
 
 
 def settings_from(orders: Orders) -> Settings:

@@ -16,8 +16,7 @@ from autocron.processes import crew as crews
 from autocron.processes.crew import BecomeWorker, Crew
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.locks import Lock, when_free
-from autocron.processes.membership import HELLO
-from autocron.processes.spawn import Orders, settings_from
+from autocron.processes.spawn import Orders, read_orders, settings_from, version_of_orders
 from autocron.processes.wakeup import Inbox, Sender, wait_for
 from autocron.running import maintenance, scheduler
 from autocron.settings import Settings
@@ -52,9 +51,13 @@ class Supervisor:
         self._workers_inbox = Inbox(self._folder.workers_socket)
         self._wake_worker = Sender(self._folder.workers_socket).send
         self._signals, self._signals_end = _watch_signals()
+        # What threads of its own have to say must not get lost among the wake-ups of others.
+        self._own, self._own_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._own.setblocking(False)
         self._crew = Crew(
-            self._folder, store, orders, self._workers_inbox.fileno(), self._tell_myself, clock
+            self._folder, store, orders, self._workers_inbox.fileno(), self._own_end.send, clock
         )
+        self._known_orders: tuple[int, int] | None = None
         self._reason_to_end: str | None = None
         self._pause = 0.0
         self._next_check = 0.0
@@ -76,6 +79,8 @@ class Supervisor:
         signal.set_wakeup_fd(-1)
         for descriptor in (self._signals, self._signals_end):
             os.close(descriptor)
+        self._own.close()
+        self._own_end.close()
         self._inbox.socket.close()
         self._workers_inbox.socket.close()
 
@@ -87,7 +92,7 @@ class Supervisor:
             timeout = self._persist(self._look_at_everything)
             if self._reason_to_end and self._crew.is_gone:
                 break
-            wait_for([self._inbox.fileno(), self._signals], timeout)
+            wait_for([self._inbox.fileno(), self._own.fileno(), self._signals], timeout)
             self._read_messages()
         self._inbox.close()
         self._workers_inbox.close()
@@ -97,7 +102,9 @@ class Supervisor:
 
     def _look_at_everything(self) -> float:
         """Do all that is to be done now; return after how many seconds to look again."""
-        self._crew.reap()
+        self._read_orders()
+        if self._crew.reap():  # a job of theirs may wait again
+            self._wake_worker()
         self._crew.kill_late()
         if self._reason_to_end:
             self._crew.end()
@@ -110,6 +117,7 @@ class Supervisor:
 
     def _recover(self) -> float:
         self._crew.recover()
+        self._wake_worker()
         return 0.0
 
     def _seconds_to_next_due(self) -> float:
@@ -150,21 +158,37 @@ class Supervisor:
                 if number != signal.SIGCHLD:
                     self._drain(f"asked to end by {signal.Signals(number).name}")
         for message in self._inbox.messages():
-            self._persist(lambda message=message: self._act_on(message))  # type: ignore[misc]
+            if message == crews.READY:
+                self._crew.was_ready()
+        with suppress(BlockingIOError):
+            while True:
+                message = self._own.recv(100)
+                self._persist(lambda message=message: self._act_on(message))  # type: ignore[misc]
 
     def _act_on(self, message: bytes) -> float:
-        if message.startswith(HELLO):
-            self._welcome(Orders.from_json(message.removeprefix(HELLO)))
-        elif message == APPS_GONE:
+        if message == APPS_GONE:
             self._apps_are_gone()
-        elif message == crews.READY:
-            self._crew.was_ready()
         elif message.startswith(crews.FREED):
             self._crew.was_freed(int(message.removeprefix(crews.FREED)))
+            self._wake_worker()
         return 0.0
 
-    def _welcome(self, orders: Orders) -> None:
-        self._settings = settings_from(orders)
+    def _read_orders(self) -> None:
+        """See whether there is a newer process of the app, and do what it wants."""
+        version = version_of_orders(self._folder.orders)
+        if version in (None, self._known_orders):
+            return
+        self._known_orders = version
+        try:
+            orders = read_orders(self._folder.orders)
+            settings = settings_from(orders)
+        except (OSError, ValueError, TypeError) as error:
+            events.emit("supervisor.orders_failed", error=error)
+        else:
+            self._welcome(settings, orders)
+
+    def _welcome(self, settings: Settings, orders: Orders) -> None:
+        self._settings = settings
         self._crew.adopt(orders)
         if self._reason_to_end == _NO_APP:
             self._reason_to_end = None
@@ -173,7 +197,7 @@ class Supervisor:
 
     def _watch_apps(self) -> None:
         path = self._folder.apps_lock
-        when_free(path, lambda: self._tell_myself(APPS_GONE), name="autocron-apps")
+        when_free(path, lambda: self._own_end.send(APPS_GONE), name="autocron-apps")
 
     def _apps_are_gone(self) -> None:
         apps = Lock(self._folder.apps_lock)
@@ -187,11 +211,6 @@ class Supervisor:
         if self._reason_to_end is None:
             self._reason_to_end = reason
             events.emit("supervisor.draining", reason=reason)
-
-    def _tell_myself(self, message: bytes) -> None:
-        sender = Sender(self._folder.supervisor_socket)
-        sender.send(message)
-        sender.close()
 
 
 def _watch_signals() -> tuple[int, int]:

@@ -21,7 +21,7 @@ def reclaim(
     *,
     is_crash: bool = True,
 ) -> int:
-    """Put back what a dead worker was running; return how many jobs wait again.
+    """Put back what a dead worker was running; return how many jobs that were.
 
     Args:
         store: where the jobs are.
@@ -39,7 +39,7 @@ def reclaim(
         events.emit(name, id=job.id, task=job.task, reason=reason)
     if any(job.awaited and job.status.is_final for job in reclaimed):
         notify()
-    return sum(job.status is JobStatus.WAITING for job in reclaimed)
+    return len(reclaimed)
 
 
 def prune(store: Store, now: float) -> int:
