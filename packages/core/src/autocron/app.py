@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from autocron import tasks
-from autocron.errors import AlreadyStarted, NotStarted
+from autocron.errors import AlreadyStarted, NotStarted, StartedTwice
 from autocron.results import Result
 
 # Imported by the functions that need them: `import autocron` is to be quick, also in programs that never start it.
@@ -81,7 +81,7 @@ def start(
     Raises:
         SettingsError: names everything that is wrong with the settings.
         StoreError: the database cannot be used; says why and what to do.
-        AlreadyStarted: it was started with something else before.
+        AlreadyStarted: it was started with something else before, or by an extension.
 
     Example:
         ```python
@@ -105,6 +105,8 @@ def start(
 
 
 def _check_same(given: Mapping[str, Any]) -> None:
+    if not _process.given:
+        raise StartedTwice
     if {**_process.given, "database": None} == {**given, "database": None}:
         running = _process.given.get("database")
         if running is not None and os.path.realpath(running) == os.path.realpath(given["database"]):
@@ -113,7 +115,8 @@ def _check_same(given: Mapping[str, Any]) -> None:
 
 
 def _in_words(settings: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={str(value)!r}" for name, value in settings.items()) or "an adapter"
+    shown = {**settings, "database": os.fspath(settings["database"])}
+    return ", ".join(f"{name}={value!r}" for name, value in shown.items())
 
 
 def stop() -> None:
@@ -127,6 +130,7 @@ def stop() -> None:
     """
     with _process.guard:
         client, _process.default, _process.given = _process.default, None, {}
+        _process.outbox = None
     if client is not None:
         client.stop()
 
@@ -187,23 +191,30 @@ def connect(integration: Integration, *, prefix: str = "") -> Client:
     Raises:
         SettingsError: names everything that is wrong with the settings.
         StoreError: the database cannot be used; says why and what to do.
+        StartedTwice: `start()` was called as well.
     """
     from autocron.client import Client
     from autocron.processes.log import start_logging
 
     with _process.guard:
         in_worker = _process.worker is not None
+        if _process.given and not in_worker:
+            raise StartedTwice
         given = integration.settings()
         client = Client(integration, given, prefix=prefix, autostart=not in_worker)
         if _process.worker is not None and client.is_for_same_database(_process.worker):
+            client.store.close()
             return _process.worker
         start_logging()
-        if integration.should_start():
-            client.start()
-        if _process.default is None:
-            _process.default = client
-            if _process.outbox is not None:
-                _process.outbox.hand_over(client)
+        try:
+            if integration.should_start():
+                client.start()
+            if _process.default is None:
+                _outbox().hand_over(client)
+                _process.default = client
+        except BaseException:
+            client.stop()
+            raise
         return client
 
 
@@ -247,11 +258,16 @@ def _dispatcher() -> tasks.Dispatcher:
     client = _find_client()
     if client is not None:
         return client
-    if _process.outbox is None:
-        from autocron.outbox import Outbox
+    return _outbox()
 
-        _process.outbox = Outbox()
-    return _process.outbox
+
+def _outbox() -> Outbox:
+    from autocron.outbox import Outbox
+
+    with _process.guard:
+        if _process.outbox is None or _process.outbox.is_inherited:
+            _process.outbox = Outbox()
+        return _process.outbox
 
 
 tasks.set_dispatcher(_dispatcher)

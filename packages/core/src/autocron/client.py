@@ -8,10 +8,11 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from autocron import events
 from autocron.clock import Clock, system_clock
 from autocron.errors import StoreError
 from autocron.integration import Integration, find_function
-from autocron.model import Job, JobStatus, NewJob
+from autocron.model import Failed, Job, JobStatus, NewJob
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.locks import CallersTurn, fork_guard
 from autocron.processes.log import start_logging
@@ -25,6 +26,7 @@ from autocron.stores.sqlite import SqliteStore
 
 # Imported by the functions that need them, which many processes never call.
 if TYPE_CHECKING:
+    from autocron.inline import Latest
     from autocron.listener import Listener
     from autocron.writer import BackgroundWriter
 
@@ -73,6 +75,7 @@ class Client:
         self._is_durable = self.settings.durability == "full"
         self._waits = {"wait": True, "background": False, "auto": None}[self.settings.handover]
         self._starts_processes = autostart and self.settings.autostart and self.settings.enabled
+        self._inline: Latest | None = None
         self._guard = threading.RLock()
         self._membership: Membership | None = None
         self._forget_process()
@@ -192,26 +195,40 @@ class Client:
             return self._writer
 
     def _run_here(self, job: NewJob) -> Result[Any]:
-        from autocron.inline import InlineJob
+        from autocron.inline import Ended, Latest, inline_job
         from autocron.running.executor import execute
 
         began = self._clock()
         outcome = execute(find_function, job.task, job.arguments)
-        return Result(job.id, InlineJob(job, outcome, began, self._clock()))
+        if isinstance(outcome, Failed):  # many handles are dropped, and nobody else would tell
+            error, traceback = outcome.error, outcome.traceback
+            events.emit("job.failed", id=job.id, task=job.task, error=error, traceback=traceback)
+        ended = inline_job(job, outcome, began, self._clock())
+        if self._inline is None:
+            self._inline = Latest()
+        self._inline.add(ended)
+        return Result(job.id, Ended(ended))
 
     # Finding jobs ---------------------------------------------------------------------------
 
     def job(self, job_id: str) -> Job | None:
         """Return a job as it stands now, or None if there is none (any more)."""
-        return self.store.get(job_id)
+        return (self._inline and self._inline.get(job_id)) or self.store.get(job_id)
 
     def jobs(self, limit: int, status: JobStatus | None) -> list[Job]:
         """Return the latest jobs, newest first."""
-        return self.store.latest(limit, status)
+        inline = [] if self._inline is None else self._inline.list(status)
+        return (inline + self.store.latest(limit, status))[:limit]
+
+    def will_store(self) -> None:
+        """Do nothing: what was handed over is going to be stored, or its caller is told."""
 
     def when_ended(self, job_id: str, callback: Callable[[], None]) -> None:
         """Have `callback` called by a thread when the job has ended, or is gone; never waits."""
         self._check_process()
+        if self._inline and self._inline.get(job_id):
+            callback()
+            return
         with self._guard:
             if self._listener is None:
                 from autocron.listener import Listener

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from autocron import registry
-from autocron.errors import InvalidSchedule, InvalidTask
+from autocron.errors import InvalidSchedule, InvalidTask, nearest
 from autocron.model import Options, Schedule
 from autocron.options import make_options
 from autocron.scheduling import Rule
@@ -103,9 +103,7 @@ def delay(function: Callable[..., Any] | None = None, /, **given: Any) -> Any:
     """
     if function is not None:
         return make_task(function, Options())
-    unknown = given.keys() - _OPTION_NAMES
-    if unknown:
-        raise TypeError(f"delay() got an unexpected keyword argument {min(unknown)!r}")
+    _check_names("delay", given, _OPTION_NAMES)
     options = make_options(Options(), given)
     return lambda function: make_task(function, options)
 
@@ -114,6 +112,16 @@ _OPTION_NAMES = {
     *("weeks", "days", "hours", "minutes", "seconds"),
     *("schedule", "retries", "ttl", "queue", "priority"),
 }
+
+
+_LIST_NAMES = {"minutes", "hours", "days", "months", "days_of_week"}
+
+
+def _check_names(function: str, given: Iterable[str], known: set[str]) -> None:
+    for name in sorted(set(given) - known):
+        meant = nearest(name, known)
+        hint = f" (did you mean {meant}?)" if meant else f" (known are {', '.join(sorted(known))})"
+        raise TypeError(f"{function}() got an unexpected keyword argument {name!r}{hint}")
 
 
 @overload
@@ -166,6 +174,7 @@ def cron(expression: Any = None, /, **lists: Any) -> Any:
         def report(): ...
         ```
     """
+    _check_names("cron", lists, _LIST_NAMES)
     if callable(expression):
         return _schedule(expression, cron_from_lists(), start_now=False)
     if expression is not None and lists:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 _LONGEST_VALUE = 200
@@ -22,6 +23,19 @@ def shown(value: Any) -> str:
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."
 
 
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return which of the known names is most likely meant by a wrong one, or None.
+
+    Example:
+        >>> nearest("retry", ["retries", "queue"]), nearest("colour", ["retries", "queue"])
+        ('retries', None)
+    """
+    from difflib import get_close_matches  # slow to import, and seldom needed
+
+    found = get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return found[0] if found else None
+
+
 class _Words(string.Formatter):
     """Formats messages such that no value can spoil them."""
 
@@ -33,11 +47,11 @@ class AutocronError(Exception):
     """The root of all errors that autocron raises.
 
     Example:
-        >>> try:
+        >>> try:  # doctest: +ELLIPSIS
         ...     raise NotStarted()
         ... except AutocronError as error:
         ...     print(error)
-        autocron is not started in this process: call autocron.start("project.db") first.
+        autocron is not started in this process: call autocron.start("project.db") first, or set up ...
     """
 
     message: ClassVar[str] = "{reason}"
@@ -53,7 +67,10 @@ class AutocronError(Exception):
 class NotStarted(AutocronError):
     """Something needs the database, and no `start()` has named one."""
 
-    message = 'autocron is not started in this process: call autocron.start("project.db") first.'
+    message = (
+        'autocron is not started in this process: call autocron.start("project.db") first, '
+        "or set up the extension of your framework."
+    )
 
 
 class AlreadyStarted(AutocronError):
@@ -62,6 +79,15 @@ class AlreadyStarted(AutocronError):
     message = (
         "autocron is already started with {running}, so {asked} cannot be used: "
         "call start() once with all its settings, or call autocron.stop() first."
+    )
+
+
+class StartedTwice(AlreadyStarted):
+    """`start()` was called by an application that has the extension of a framework."""
+
+    message = (
+        "both autocron.start() and the extension of a framework would start autocron: remove "
+        "autocron.start(), and put its settings into the framework's configuration."
     )
 
 

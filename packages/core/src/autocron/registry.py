@@ -60,6 +60,13 @@ def name_of(function: Callable[..., Any]) -> str:
     if "<locals>" in name:
         reason = "it is nested in a function: move it to the top of its module"
         raise InvalidTask(function=f"{module}.{name}", reason=reason)
+    if isinstance(function, type):
+        reason = "it is a class: write a function that uses it"
+        raise InvalidTask(function=f"{module}.{name}", reason=reason)
+    parameters = getattr(getattr(function, "__code__", None), "co_varnames", ())
+    if "." in name and parameters[:1] in (("self",), ("cls",)):
+        reason = "it is a method, whose object a job cannot store: write a function at the top of its module"
+        raise InvalidTask(function=f"{module}.{name}", reason=reason)
     if module in MAIN_NAMES:
         module = _main_module_name(f"{module}.{name}")
     return f"{module}.{name}"

@@ -25,6 +25,9 @@ class JobSource(Protocol):
     def when_ended(self, job_id: str, callback: Callable[[], None]) -> None:
         """Have `callback` called once, by any thread, when the job has ended or is gone."""
 
+    def will_store(self) -> None:
+        """Do nothing if a job that is not stored yet is going to be; raise what keeps it from that."""
+
 
 class Result(Generic[R]):
     """The handle on one job, given by calling a task or rebuilt with `autocron.result(id)`.
@@ -105,6 +108,7 @@ class Result(Generic[R]):
             timeout: how many seconds to wait at most; None for as long as it takes.
 
         Raises:
+            NotStarted: the job is kept for a `start()` that has not come yet.
             JobFailed: the task raised, or could not be run; has its message.
             JobCancelled: the job was cancelled.
             WaitTimeout: (a `TimeoutError`) the job goes on, but the time is over.
@@ -152,9 +156,10 @@ class Result(Generic[R]):
     def _when_ended(self, callback: Callable[[], None]) -> None:
         if self._ended is not None:
             callback()
-        elif self._storing is None:
+        elif self._storing is None or self._storing.done():
             self._source.when_ended(self._id, callback)
         else:
+            self._source.will_store()
             self._storing.add_done_callback(lambda _: self._source.when_ended(self._id, callback))
 
     def _job_if_stored(self) -> Job | None:

@@ -10,7 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from autocron.errors import SettingsError, shown
+from autocron.errors import SettingsError, nearest, shown
 from autocron.model import DEFAULT_TTL
 
 MAX_WORKERS = 64
@@ -87,6 +87,8 @@ def _database(value: Any) -> Path:
         raise ValueError("must not contain a NUL character")
     if os.fspath(value) == ":memory:":
         raise ValueError("must be a file: worker processes cannot share a database in memory")
+    if "://" in os.fspath(value):
+        raise ValueError("must be the path of a file, and not a URL")
     return Path(value).absolute()
 
 
@@ -207,9 +209,7 @@ def _name(prefix: str, name: str) -> str:
 
 
 def _nearest(name: str, prefix: str) -> str:
-    from difflib import get_close_matches  # slow to import, and needed only here
-
-    known = get_close_matches(str(name).lower(), _FIELDS, n=1, cutoff=0.5)
+    known = nearest(str(name).lower(), _FIELDS)
     if known:
-        return f" (did you mean {_name(prefix, known[0])}?)"
+        return f" (did you mean {_name(prefix, known)}?)"
     return " (known are " + ", ".join(_name(prefix, known) for known in _FIELDS) + ")"

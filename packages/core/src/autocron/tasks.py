@@ -77,7 +77,7 @@ class Task(Generic[P, R]):
         Raises:
             TypeError: the arguments do not fit the function.
             UnsupportedValue: (a `TypeError`) an argument cannot be stored; it is named.
-            StoreError: the job could not be stored, and will not run.
+            StoreError: the job is not known to be stored, and most likely will not run.
         """
         return _current_dispatcher().dispatch([self._job(args, kwargs)])[0]
 

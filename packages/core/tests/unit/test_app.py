@@ -7,7 +7,19 @@ import threading
 import pytest
 
 import autocron
-from autocron.errors import AlreadyStarted, DatabaseUnusable, NotStarted, SettingsError, StoreError
+from autocron import events
+from autocron.errors import (
+    AlreadyStarted,
+    DatabaseUnusable,
+    NotStarted,
+    SettingsError,
+    StartedTwice,
+    StoreError,
+    WaitTimeout,
+)
+from autocron.integration import ModuleIntegration
+from autocron.model import NewJob
+from autocron.outbox import Outbox
 
 TEXT = """
 import autocron
@@ -31,7 +43,7 @@ def test_a_second_start_with_the_same_settings_does_nothing(path, started):
 
 def test_a_second_start_with_other_settings_is_an_error(path, started):
     """Both are shown, and the first stays in force."""
-    with pytest.raises(AlreadyStarted, match=r"workers='2'.*cannot be used"):
+    with pytest.raises(AlreadyStarted, match=r"workers=2.*cannot be used"):
         autocron.start(path, autostart=False, workers=2)
     with pytest.raises(AlreadyStarted, match=r"other\.db"):
         autocron.start(path.with_name("other.db"), autostart=False)
@@ -101,6 +113,93 @@ def test_calls_made_before_the_start_are_kept(send, path):
     autocron.stop()
 
 
+def test_nobody_waits_for_what_no_start_may_ever_store(send, path):
+    """Waiting before a start is an error, and not a wait without an end."""
+    result = send("a")
+    with pytest.raises(NotStarted, match="or set up the extension of your framework"):
+        result.wait(0.1)
+    autocron.start(path, autostart=False)
+    with pytest.raises(WaitTimeout):
+        result.wait(0.1)
+    autocron.stop()
+
+
+def test_calls_that_go_on_without_a_start_are_worth_a_warning():
+    """Once, and not for those that are made while the application is imported."""
+    told, now = [], [0.0]
+    outbox = Outbox(lambda: now[0])
+    events.subscribe(lambda name, details: told.append((name, details)))
+    try:
+        for now[0] in (1.0, 5.0, 10.9):
+            outbox.dispatch([NewJob("a", "shop.send", "[[],{}]")])
+        assert told == []
+        for now[0] in (11.1, 20.0):
+            outbox.dispatch([NewJob("a", "shop.send", "[[],{}]")])
+    finally:
+        events._subscribers.pop()
+        outbox._calls.clear()  # or the end of the tests would be worth a warning, too
+    assert told == [("app.not_started", {"count": 4, "tasks": "shop.send"})]
+
+
+def test_calls_made_while_start_runs_are_stored(path, make_module):
+    """Many threads call while the application starts: each call is in the database, once."""
+    send = make_module(TEXT).send
+    results, going = [], threading.Event()
+
+    def call():
+        going.wait()
+        results.extend([send(number) for number in range(20)])
+
+    threads = [threading.Thread(target=call) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    send("first")
+    going.set()
+    autocron.start(path, autostart=False)
+    for thread in threads:
+        thread.join()
+    assert len(results) == 80
+    assert {result.id for result in results} <= {job.id for job in autocron.jobs(100)}
+    assert len(autocron.jobs(100)) == 81
+    autocron.stop()
+
+
+def test_a_fork_leaves_the_calls_to_the_process_that_made_them(run_program):
+    """Both start, as behind a preloading server; the call is stored once, and its handle works."""
+    ended = run_program(
+        """
+        import os, autocron
+
+        @autocron.delay
+        def send(to): ...
+
+        if __name__ == "__main__":
+            result = send("a")
+            child = os.fork()
+            autocron.start("site.db", autostart=False)
+            if child:
+                assert os.waitpid(child, 0)[1] == 0
+                assert [job.id for job in autocron.jobs()] == [result.id]
+                assert result.status == "WAITING"
+            else:
+                autocron.stop()
+                os._exit(0)
+        """
+    )
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_start_beside_an_extension_is_an_error(path, started):
+    """In either order: it would start a second set of workers and run each schedule twice."""
+    with pytest.raises(StartedTwice, match=r"remove autocron\.start\(\)"):
+        autocron.app.connect(ModuleIntegration([], settings={"database": path.with_name("b.db")}))
+    autocron.stop()
+    autocron.app.connect(ModuleIntegration([], settings={"database": path, "autostart": False}))
+    with pytest.raises(StartedTwice):
+        autocron.start(path)
+    autocron.stop()
+
+
 def test_calls_survive_a_failed_start(send, path, tmp_path):
     """Only the start that works takes them over."""
     result = send("a")
@@ -130,8 +229,9 @@ def test_a_process_that_ends_without_a_start_says_so(run_program):
     )
     assert ended.returncode == 0
     assert ended.stderr == (
-        "this process ends without having called autocron.start(): 4 calls were not stored and "
-        "will not run (program.count, program.send)\n"
+        "this process ends without having started autocron, so calls made in it will not run, "
+        "4 in all (program.count, program.send): call autocron.start(), or set up your framework's "
+        "extension\n"
     )
 
 

@@ -1,7 +1,8 @@
 import pytest
 
 import autocron
-from autocron.errors import JobFailed
+from autocron.errors import JobFailed, UnknownJob
+from autocron.model import JobStatus
 
 TEXT = """
 import autocron
@@ -52,7 +53,44 @@ def test_the_function_runs_in_the_caller(tasks):
     assert (result.ready, result.status) == (True, "DONE")
     assert result.result == result.wait(0) == ("a", "a")
     assert (result.error, result.traceback, result.storing) == (None, None, None)
-    assert autocron.jobs() == []
+
+
+def test_such_jobs_are_found_by_those_who_look_for_them(tasks):
+    """A page that shows a job by its id, or the latest, works as it does with workers."""
+    good, bad = tasks.good("a"), tasks.bad()
+    assert autocron.result(good.id).wait(1) == ("a", "a")
+    assert autocron.result(bad.id).error == "ValueError: no"
+    assert [job.id for job in autocron.jobs()] == [bad.id, good.id]
+    assert [job.id for job in autocron.jobs(status=JobStatus.DONE)] == [good.id]
+    assert [job.id for job in autocron.jobs(limit=1)] == [bad.id]
+
+
+def test_only_the_latest_are_kept(tasks):
+    """A process that goes on for long does not grow without end."""
+    first = tasks.parent()
+    results = tasks.good.enqueue_many([(number,) for number in range(1100)])
+    assert len(autocron.jobs(5000)) == 1000
+    assert results[-1].id == autocron.jobs(1)[0].id
+    with pytest.raises(UnknownJob):
+        autocron.result(first.id).wait()
+    assert first.status == "DONE"
+
+
+def test_an_error_is_logged(tasks, caplog):
+    """As a worker would, since the caller may have dropped the handle."""
+    tasks.bad()
+    assert "tasks_of_test.bad) failed: ValueError: no" in caplog.text
+    assert 'raise ValueError("no")' in caplog.text
+
+
+def test_calls_made_before_the_start_run_at_the_start(make_module, path):
+    """Their handles are ready then."""
+    module = make_module(TEXT)
+    result = module.good("early")
+    autocron.start(path, enabled=False)
+    assert module.ran == ["early"]
+    assert result.wait(1) == ("early", "early")
+    autocron.stop()
 
 
 def test_an_error_is_in_the_handle(tasks):

@@ -8,7 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from autocron.errors import StoreError
+from autocron.errors import DatabaseUnusable, StoreError
+
+_ENDING = ".autocron"
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,13 @@ class RuntimeFolder:
     @classmethod
     def of(cls, database: Path) -> RuntimeFolder:
         """Return the folder of a database; links are followed, so that a file has one folder."""
-        return cls(Path(f"{database.resolve()}.autocron"))
+        return cls(Path(f"{database.resolve()}{_ENDING}"))
 
     def create(self) -> None:
         """Make the folder, and see to it that it is its owner's alone.
 
         Raises:
+            DatabaseUnusable: it cannot be made.
             StoreError: it belongs to somebody else, or is no folder.
         """
         for path in (self.path, self.listeners):
@@ -92,10 +95,13 @@ def _make_private(path: Path) -> None:
     except FileExistsError:
         pass
     except OSError as error:
+        folder, database = path.parent, path.with_name(path.name.removesuffix(_ENDING))
         reason = (
-            f"cannot be made ({error.strerror}): the database needs a folder that you may write to"
+            f"its folder {folder} does not exist: make it, or name another path"
+            if isinstance(error, FileNotFoundError)
+            else f"cannot be made ({error.strerror}): name a file in a folder that you may write to"
         )
-        raise StoreError(path=path, reason=reason) from error
+        raise DatabaseUnusable(path=database, reason=reason) from error
     status = path.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid not in (os.geteuid(), 0):
         reason = "is not a folder of yours: remove it, or run under the user who owns the database"

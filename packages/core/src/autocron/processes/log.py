@@ -11,20 +11,27 @@ from autocron import events
 LOGGER = logging.getLogger("autocron")
 
 LINES: dict[str, tuple[int, str]] = {
+    "app.not_started": (
+        logging.WARNING,
+        (
+            "autocron is not started in this process, so calls are only kept in its memory, %(count)d "
+            "by now (%(tasks)s): call autocron.start(), or set up your framework's extension"
+        ),
+    ),
     "app.never_started": (
         logging.WARNING,
         (
-            "this process ends without having called autocron.start(): %(count)d calls were not "
-            "stored and will not run (%(tasks)s)"
+            "this process ends without having started autocron, so calls made in it will not run, "
+            "%(count)d in all (%(tasks)s): call autocron.start(), or set up your framework's extension"
         ),
     ),
     "app.not_flushed": (
         logging.ERROR,
-        "this process ends before %(count)d calls could be stored: they will not run",
+        "this process ends before all calls could be stored: %(count)d of them will not run",
     ),
     "app.store_failed": (
         logging.ERROR,
-        "%(count)d calls could not be stored and will not run (%(tasks)s): %(error)s",
+        "calls could not be stored, %(count)d in all (%(tasks)s): %(error)s",
     ),
     "app.listener_failed": (logging.ERROR, "waiting for jobs: %(error)s; trying again"),
     "app.supervisor_started": (logging.DEBUG, "supervisor started (pid %(pid)d)"),

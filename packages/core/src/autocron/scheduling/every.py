@@ -47,7 +47,8 @@ def every_from(
         if not is_number or not -_LONGEST <= value <= _LONGEST:
             reason = "must be a number, and make up 100 years at most"
             raise InvalidSchedule(field=name, value=value, reason=reason)
-    total = (((weeks * 7 + days) * 24 + hours) * 60 + minutes) * 60 + seconds
+    # Rounded, since days=0.1 is meant to be 8640 seconds, and is a little less or more in binary.
+    total = round((((weeks * 7 + days) * 24 + hours) * 60 + minutes) * 60 + seconds, 6)
     given = ", ".join(f"{name}={value}" for name, value in parts.items() if value) or "seconds=0"
     if not 1 <= total <= _LONGEST or total != int(total):
         reason = "must be a whole number of seconds, from 1 second to 100 years"

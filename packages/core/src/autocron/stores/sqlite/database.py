@@ -55,7 +55,8 @@ class Database:
             found = sqlite3.sqlite_version
             reason = f"it needs SQLite 3.37 or newer, and this Python has SQLite {found}"
             raise UnsupportedPlatform(reason=reason)
-        self.path = path
+        # The write-ahead log lies beside the file that a link leads to, and not beside the link.
+        self.path = path.resolve()
         self._busy_timeout = busy_timeout
         self._turn = turn
         self._pid = os.getpid()
