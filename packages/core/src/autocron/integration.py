@@ -159,7 +159,7 @@ def _import_module_of(name: str) -> str:
         try:
             importlib.import_module(module)
         except ModuleNotFoundError as error:
-            if error.name is None or not module.startswith(error.name):
+            if not is_missing(module, error):
                 return f"importing {module}: {error}"
             module = module.rpartition(".")[0]
         except BaseException as error:  # the boundary around the application's code
@@ -167,3 +167,8 @@ def _import_module_of(name: str) -> str:
         else:
             return f"{module} has no such task"
     return "there is no such module"
+
+
+def is_missing(module: str, error: ModuleNotFoundError) -> bool:
+    """Whether it is a module itself, or a package around it, that was not found; or one that it imports."""
+    return error.name is not None and f"{module}.".startswith(f"{error.name}.")

@@ -15,6 +15,8 @@ from autocron.model import NewJob, Options, new_job_id
 from autocron.options import make_options
 from autocron.results import Result
 
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -65,7 +67,11 @@ class Task(Generic[P, R]):
         self.defaults = options
         """The options that its jobs have unless a call says otherwise."""
         signature = _signature_of(function, name)
-        self._names = list(signature.parameters)
+        self._names = [
+            name
+            for name, parameter in signature.parameters.items()
+            if parameter.kind in _POSITIONAL
+        ]
         self._check = _checker(function, signature)
 
     def __repr__(self) -> str:

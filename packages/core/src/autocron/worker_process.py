@@ -11,6 +11,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 from autocron import app, events, registry
@@ -19,7 +20,7 @@ from autocron.clock import system_clock
 from autocron.errors import StoreError
 from autocron.integration import Integration, find_function
 from autocron.processes import crew
-from autocron.processes.folder import RuntimeFolder
+from autocron.processes.folder import RuntimeFolder, write_private
 from autocron.processes.locks import WorkersTurn, adopt
 from autocron.processes.spawn import Orders, settings_from
 from autocron.processes.wakeup import SOMETHING_DUE, Sender, WorkersInbox, wake_listeners
@@ -27,6 +28,7 @@ from autocron.running import scheduler
 from autocron.running.worker import Surroundings, Worker
 from autocron.stores.sqlite import SqliteStore
 
+_QUEUED_WAKE_UPS = 10  # unix(7): /proc/sys/net/unix/max_dgram_qlen
 _CLOCK_STEP = 10_000_000  # nanoseconds; a file's time comes from a clock that moves in such steps
 
 
@@ -44,6 +46,7 @@ class WorkerProcess:
         self._settings = settings_from(orders)
         self._folder = RuntimeFolder.of(self._settings.database)
         self._tell_supervisor = Sender(self._folder.supervisor_socket).send
+        self._wake_worker = Sender(self._folder.workers_socket).send
         self._own_end, self._other_end = socket.socketpair()
         self._started_at = time.time_ns()
         self._files: dict[str, int] = {}
@@ -58,9 +61,9 @@ class WorkerProcess:
         try:
             self._load()
         except BaseException:  # the boundary around the application's code
-            text = traceback.format_exc()
-            events.emit("worker.load_failed", number=self._orders.number, traceback=text)
+            self._report_failed_load(traceback.format_exc())
             return crew.LOAD_FAILED
+        self._folder.load_error.unlink(missing_ok=True)
         assert self._worker is not None
         self._tell_supervisor(SOMETHING_DUE)
         self._tell_supervisor(crew.READY)
@@ -91,17 +94,34 @@ class WorkerProcess:
         if self._is_stopping:
             self._worker.stop()
 
+    def _report_failed_load(self, text: str) -> None:
+        """Log a traceback, but not for each worker and each time that it is tried again."""
+        number, file = self._orders.number, self._folder.load_error
+        if file.exists() and file.read_text() == text:
+            error = text.rstrip().rpartition("\n")[2]
+            events.emit("worker.load_failed_again", number=number, error=error)
+            return
+        events.emit("worker.load_failed", number=number, traceback=text)
+        with suppress(OSError):  # then it is logged once more
+            write_private(file, text.encode("utf-8", "backslashreplace"))
+
     def _surroundings(self, integration: Integration) -> Surroundings:
         descriptor = self._orders.descriptors["workers"]
         inbox = WorkersInbox(descriptor, self._own_end.fileno())
         return Surroundings(
             find_function=find_function,
             job_context=integration.job_context,
+            wake_next=self._wake_next,
             wait_for_work=lambda: inbox.wait(self._settings.check_interval),
             before_settling=self._client.flush,
             after_retry=self._plan_retry,
             notify=lambda: wake_listeners(self._folder.listeners),
         )
+
+    def _wake_next(self) -> None:
+        # So many idle workers cannot all be woken by one process: the queue of their socket is shorter.
+        if self._settings.workers > _QUEUED_WAKE_UPS:
+            self._wake_worker()
 
     def _plan_retry(self) -> None:
         self._tell_supervisor(SOMETHING_DUE)

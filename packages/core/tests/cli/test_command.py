@@ -154,7 +154,19 @@ def test_it_changes_nothing_that_is_not_ours(command, path, content, message):
     assert ended.returncode == 1
     assert message in ended.stderr
     assert "Traceback" not in ended.stderr
-    assert content is None or b"autocron" not in path.read_bytes()
+    assert content is None or path.read_bytes() == content
+
+
+def test_a_database_of_another_program_stays_as_it_is(command, path, tmp_path):
+    """Neither its contents nor its journal mode change, and no file comes beside it."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE theirs (name TEXT)")
+    before = path.read_bytes()
+    ended = command("--database", path, "status")
+    assert ended.returncode == 1
+    assert "holds no jobs" in ended.stderr
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
 def test_it_makes_no_runtime_files(command, path, store, tmp_path):

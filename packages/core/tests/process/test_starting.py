@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import pytest
 from process_harness import Site, is_alive, wait_until
+
+import autocron
 
 
 def test_a_job_runs_in_a_worker_process(app: Callable[..., Site]) -> None:
@@ -153,6 +156,35 @@ def test_a_module_of_the_app_cannot_shadow_the_standard_library_in_the_superviso
     (site.folder / "selectors.py").write_text("raise RuntimeError('shadowed')")
     web = site.web()
     assert web.run("site.add(1).wait(30)") == 2
+
+
+def test_a_backport_beside_autocron_does_not_shadow_the_standard_library(tmp_path: Path) -> None:
+    """The supervisor imports its own package from where it lies, and nothing else from there."""
+    shutil.copytree(Path(autocron.__file__).parent, tmp_path / "autocron")
+    (tmp_path / "dataclasses.py").write_text("raise RuntimeError('shadowed')")
+    (tmp_path / "autocron" / "selectors.py").write_text("raise RuntimeError('shadowed')")
+    ended = subprocess.run(
+        [sys.executable, tmp_path / "autocron" / "boot.py", "supervisor", tmp_path / "site.db"],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "shadowed" not in ended.stderr
+    assert "orders.json" in ended.stderr  # which nobody has given it
+
+
+def test_all_of_many_idle_workers_are_woken(app: Callable[..., Site]) -> None:
+    """Also if the queue of the socket that they wait on is shorter than there are workers."""
+    site = app(workers=14, check_interval=60)
+    web = site.web()
+    site.workers(14)
+    web.run("[r.wait(30) for r in site.add.enqueue_many([(1,)] * 100)] and 1")
+    web.run("len(site.block.enqueue_many([('one',)] * 14))")
+    wait_until(lambda: len(site.lines("one")) == 14, "all jobs at the same time", 20)
+    (site.folder / "one.go").touch()
 
 
 def test_a_fork_of_a_started_process_hands_over(app: Callable[..., Site]) -> None:

@@ -41,6 +41,15 @@ HEADER = "import autocron\n"
             """,
             "it is a generator",
         ),
+        (
+            """
+            class Mailer:
+                @autocron.delay
+                def send(self, to): ...
+            """,
+            r"Mailer\.send cannot be a task: it is a method",
+        ),
+        ("@autocron.delay\nclass Mailer: ...", "it is a class"),
         ("autocron.delay(5)", "5 cannot be a task: it is not a function"),
         ("autocron.delay(autocron)", "it is not a function"),
         ("autocron.delay(object())", "it is not a function"),

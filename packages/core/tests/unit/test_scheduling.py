@@ -226,6 +226,7 @@ def test_an_interval_is_the_sum_of_its_parts():
     """Fractions are fine as long as the sum is a whole number of seconds."""
     assert every_from(weeks=1, days=1, hours=1, minutes=1, seconds=1) == EveryRule(694861)
     assert every_from(minutes=0.5) == EveryRule(30)
+    assert every_from(days=0.1) == EveryRule(8640)
     assert parse_rule(str(every_from(hours=2))) == EveryRule(7200)
 
 

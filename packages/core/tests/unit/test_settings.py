@@ -71,7 +71,7 @@ BAD = {
     "busy_timeout": [*NOT_SECONDS, 0, 3601],
     "check_interval": [*NOT_SECONDS, 0, 0.9, 3601],
     "python": ["/no/such/python", "", 3, __file__],
-    "database": [None, 5, b"jobs.db", "", "  ", "a\0b", ":memory:", True],
+    "database": [None, 5, b"jobs.db", "", "  ", "a\0b", ":memory:", "sqlite:///a.db", True],
 }
 
 

@@ -312,6 +312,22 @@ def test_the_log_is_written_back_in_time(path, open_store):
     assert path.with_name("jobs.db-wal").stat().st_size < 9 * 1024 * 1024
 
 
+@pytest.mark.parametrize("dangling", [False, True])
+def test_a_link_leads_to_the_database(tmp_path, path, open_store, dangling):
+    """The log lies beside the real file, which is its owner's alone even if the link made it."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    if not dangling:
+        open_store(folder / "real.db").migrate()
+    path.symlink_to(folder / "real.db")
+    store = open_store(path)
+    store.migrate()
+    store.enqueue([JOB], NOW)
+    store.sync()
+    assert stat.S_IMODE((folder / "real.db").stat().st_mode) == 0o600
+    assert open_store(folder / "real.db").get("1").status == "WAITING"
+
+
 def test_no_connection_crosses_a_fork(run_program):
     """A child neither uses nor closes the connections of its parent, and opens its own."""
     ended = run_program(

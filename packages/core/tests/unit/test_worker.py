@@ -27,6 +27,7 @@ class World:
             find_function=self.find,
             job_context=self.context,
             wait_for_work=self.wait,
+            wake_next=lambda: None,
             before_settling=lambda: self.record.append("flush"),
             after_retry=lambda: self.record.append("retry"),
             notify=lambda: self.record.append("notify"),

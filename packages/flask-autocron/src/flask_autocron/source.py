@@ -15,7 +15,7 @@ from flask import Flask
 from flask.cli import NoAppException, ScriptInfo, locate_app
 
 from autocron.errors import AutocronError, SettingsError, shown
-from autocron.integration import describe_main, load_main
+from autocron.integration import describe_main, is_missing, load_main
 
 PREFIX = "AUTOCRON_"
 APP = f"{PREFIX}APP"
@@ -136,7 +136,7 @@ def _import(module: str, file: str | None) -> bool:
     try:
         importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+        if not is_missing(module, error):
             raise
         spec = importlib.util.spec_from_file_location(module, file) if file else None
         if spec is None or spec.loader is None:

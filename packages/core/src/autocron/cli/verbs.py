@@ -47,7 +47,7 @@ def opened(path: Path, configured: LoadedSettings | None = None) -> Iterator[Ope
     # Without a turn: its lock would be one more file, and only serves fairness.
     store = SqliteStore(path, turn=nullcontext(), busy_timeout=5.0)
     with closing(store):
-        store.settings()  # fails if the tables are not there, before `migrate` would make them
+        store.check_is_ours()  # before `migrate` would make it so
         store.migrate()
         yield Opened(path.absolute(), RuntimeFolder.of(path), store, configured)
 

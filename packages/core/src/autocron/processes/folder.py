@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,11 @@ class RuntimeFolder:
         """What the newest web process wants its supervisor and workers to be."""
         return self.path / "orders.json"
 
+    @property
+    def load_error(self) -> Path:
+        """Why the app could not be imported the last time, as it was logged."""
+        return self.path / "load-error.txt"
+
     def worker_lock(self, number: int) -> Path:
         """Held by the worker of that number."""
         return self.path / f"worker-{number}.lock"
@@ -108,3 +114,18 @@ def _make_private(path: Path) -> None:
         raise StoreError(path=path, reason=reason)
     if stat.S_IMODE(status.st_mode) != 0o700:
         os.chmod(path, 0o700)  # whatever the umask
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Put a file that is its owner's alone in the place of an earlier one, as a whole.
+
+    Raises:
+        OSError: the disk is full, for example.
+    """
+    fresh = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "wb") as file:
+        os.fchmod(descriptor, 0o600)  # whatever the umask
+        file.write(content)
+    os.replace(fresh, path)

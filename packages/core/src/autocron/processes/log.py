@@ -74,6 +74,10 @@ LINES: dict[str, tuple[int, str]] = {
         logging.ERROR,
         "worker %(number)d cannot import the app; jobs wait until it can:\n%(traceback)s",
     ),
+    "worker.load_failed_again": (
+        logging.ERROR,
+        "worker %(number)d cannot import the app either; jobs wait until it can: %(error)s",
+    ),
     "worker.outdated": (logging.INFO, "worker %(number)d ends, since %(file)s has changed"),
     "worker.store_failed": (
         logging.ERROR,

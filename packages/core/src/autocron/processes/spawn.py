@@ -11,12 +11,12 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import autocron
+from autocron.processes.folder import write_private
 from autocron.settings import Settings
 
 
@@ -76,13 +76,7 @@ def write_orders(path: Path, orders: Orders) -> None:
     Raises:
         OSError: the disk is full, for example.
     """
-    fresh = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "wb") as file:
-        os.fchmod(descriptor, 0o600)  # whatever the umask
-        file.write(orders.to_json())
-    os.replace(fresh, path)
+    write_private(path, orders.to_json())
 
 
 def version_of_orders(path: Path) -> tuple[int, int] | None:

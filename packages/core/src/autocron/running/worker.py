@@ -33,6 +33,8 @@ class Surroundings:
     """Entered around every job."""
     wait_for_work: Callable[[], None]
     """Returns when there may be a job, or the worker is to stop."""
+    wake_next: Callable[[], object]
+    """Called when a worker that was idle has got a job: there may be more for others."""
     before_settling: Callable[[], None]
     """Returns when the calls that the job has made are stored."""
     after_retry: Callable[[], None]
@@ -71,6 +73,8 @@ class Worker:
         while job is not None or not self._stopping.is_set():
             if job is None:
                 job = self._persist(self._claim)
+                if job is not None:
+                    self._around.wake_next()
             if job is None:
                 self._around.wait_for_work()
             else:

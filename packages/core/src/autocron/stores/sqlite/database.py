@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -33,6 +33,10 @@ _LOG_BYTES = 8 * 1024 * 1024
 
 # SQLite's connections must not be used after a fork, nor even closed: they are kept here for ever.
 _inherited: list[Any] = []
+
+NO_JOBS = "holds no jobs: name the file that the application gives to autocron.start()"
+
+_IS_DIRECTORY = "is a directory: name a file in it"
 
 _sync_file = getattr(os, "fdatasync", os.fsync)
 
@@ -63,6 +67,15 @@ class Database:
         self._idle: list[Connection] = []
         self._log: int | None = None
         self._log_guard = threading.Lock()
+
+    def look(self, sql: str) -> list[Row]:
+        """Return the rows of a query on a database that may be another program's: nothing is changed."""
+        try:
+            # Neither made when missing, nor configured.
+            with closing(sqlite3.connect(f"{self.path.as_uri()}?mode=rw", uri=True)) as connection:
+                return connection.execute(sql).fetchall()
+        except sqlite3.Error as error:
+            raise self._error(error) from error
 
     # Reading and writing ----------------------------------------------------------------------
 
@@ -186,8 +199,7 @@ class Database:
             descriptor = os.open(self.path, flags, 0o600)
         except FileExistsError:
             if self.path.is_dir():
-                reason = "is a directory: name a file in it"
-                raise DatabaseUnusable(path=self.path, reason=reason) from None
+                raise DatabaseUnusable(path=self.path, reason=_IS_DIRECTORY) from None
         except OSError as error:
             reason = (
                 f"cannot be made ({error.strerror}): name a file in a folder that you may write to"
@@ -230,9 +242,10 @@ class Database:
 
     def _error(self, error: sqlite3.Error) -> StoreError:
         text = str(error)
+        if self.path.is_dir():
+            return DatabaseUnusable(path=self.path, reason=_IS_DIRECTORY)
         if "no such table: autocron_" in text:
-            reason = "holds no jobs: name the file that the application gives to autocron.start()"
-            return DatabaseUnusable(path=self.path, reason=reason)
+            return DatabaseUnusable(path=self.path, reason=NO_JOBS)
         if "not a database" in text:
             reason = "is not an SQLite database: name another file"
             return DatabaseUnusable(path=self.path, reason=reason)

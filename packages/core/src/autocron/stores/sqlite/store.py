@@ -27,7 +27,7 @@ from autocron.model import (
 )
 from autocron.stores.protocol import Turn
 from autocron.stores.sqlite import queries, schema
-from autocron.stores.sqlite.database import Connection, Database, Row
+from autocron.stores.sqlite.database import NO_JOBS, Connection, Database, Row
 from autocron.stores.sqlite.queries import STATUS_OF, State
 
 _NOBODY_WAITS = 0
@@ -209,6 +209,15 @@ class SqliteStore:
         self._database.transaction(change)
 
     # The store itself -------------------------------------------------------------------------
+
+    def check_is_ours(self) -> None:
+        """Find out whether this is a database of autocron, without changing it if it is not.
+
+        Raises:
+            DatabaseUnusable: it is not.
+        """
+        if not self._database.look(schema.HAS_TABLES):
+            raise DatabaseUnusable(path=self._database.path, reason=NO_JOBS)
 
     def migrate(self) -> None:
         if self._version() < schema.KNOWN_VERSION:
