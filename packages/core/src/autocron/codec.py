@@ -61,7 +61,7 @@ def _pack_text(value: Any) -> Any:
         # A value of the type can only exist if its module has been imported.
         if getattr(sys.modules.get(module), name, None) is kind:
             return _tagged(name, str(value))
-    raise _Unsupported(kind, "not one of the types that are restored as they were")
+    raise _Unsupported(kind, "it is of no type that autocron knows how to restore")
 
 
 def _pack_float(value: float) -> Any:

@@ -123,7 +123,7 @@ class UnsupportedValue(AutocronError, TypeError):
     """An argument or a result is of a type that cannot be stored."""
 
     message = (
-        "{where} holds a {type}, which cannot be stored ({reason}): pass plain values "
+        "{where} holds an instance of {type}, which cannot be stored ({reason}): pass plain values "
         "(JSON types, datetime, date, time, timedelta, Decimal, UUID, bytes, tuple, set, Path), "
         "or something to look the object up by, such as its primary key."
     )

@@ -161,7 +161,7 @@ class Task(Generic[P, R]):
         except TypeError as error:
             raise TypeError(f"item {index} of enqueue_many(): {error}") from None
         raise TypeError(
-            f"item {index} of enqueue_many() is a {type(item).__name__}: give a tuple of "
+            f"item {index} of enqueue_many() is of type {type(item).__name__}: give a tuple of "
             "positional arguments, such as (value,), or a dict of keyword arguments"
         )
 

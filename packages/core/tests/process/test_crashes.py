@@ -184,7 +184,7 @@ def test_a_task_can_do_anything_and_the_worker_goes_on(app: Callable[..., Site])
         "fail": "ValueError: bad",
         "leave": "SystemExit: 3",
         "recurse": "RecursionError",
-        "odd": "the result of site_app.odd holds a object",
+        "odd": "the result of site_app.odd holds an instance of object",
         "interrupt": "KeyboardInterrupt",
     }
     for name, words in expected.items():

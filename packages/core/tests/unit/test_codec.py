@@ -176,7 +176,7 @@ def test_other_types_are_refused_by_name(value, name):
 
 def test_the_argument_is_named():
     """The error names the argument, positional, beyond the named ones, or by keyword."""
-    with pytest.raises(UnsupportedValue, match="argument text holds a object"):
+    with pytest.raises(UnsupportedValue, match="argument text holds an instance of object"):
         encode_arguments(["to", "text"], ("a", object()), {})
     with pytest.raises(UnsupportedValue, match="argument 3 holds"):
         encode_arguments(["to", "text"], ("a", "b", object()), {})

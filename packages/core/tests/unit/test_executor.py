@@ -101,7 +101,7 @@ def test_a_result_that_cannot_be_stored_is_an_error():
     outcome = run(object)
     assert isinstance(outcome, Failed)
     assert outcome.error.startswith(
-        "UnsupportedValue: the result of shop.task holds a object, which cannot be stored"
+        "UnsupportedValue: the result of shop.task holds an instance of object, which cannot be stored"
     )
 
 

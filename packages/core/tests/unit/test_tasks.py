@@ -116,7 +116,7 @@ def test_many_are_stored_in_order(tasks, started):
 @pytest.mark.parametrize("item", ["ab", ["a"], 5, None, {"a"}])
 def test_other_items_are_refused_with_their_index(tasks, started, item):
     """A string or a list is not taken for a tuple; none of the jobs is stored."""
-    with pytest.raises(TypeError, match=r"item 1 of enqueue_many\(\) is a .*give a tuple"):
+    with pytest.raises(TypeError, match=r"item 1 of enqueue_many\(\) is of type .*give a tuple"):
         tasks.one.enqueue_many([("fine",), item])
     assert started.jobs() == []
 

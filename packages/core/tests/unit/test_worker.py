@@ -103,7 +103,7 @@ def test_jobs_are_run_one_after_the_other(world, told):
     [
         ("bad", "ValueError: no"),
         ("exit", "SystemExit: 1"),
-        ("odd", "UnsupportedValue: the result of odd holds a object"),
+        ("odd", "UnsupportedValue: the result of odd holds an instance of object"),
         ("gone", "TaskNotFound: there is no task gone in the code that the worker runs"),
     ],
 )
