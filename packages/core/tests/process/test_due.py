@@ -44,6 +44,20 @@ def test_an_earlier_job_is_not_held_up_by_a_later_one(app: Callable[..., Site]) 
     assert web.run("site.add(1).wait(30)") == 2
 
 
+def test_a_later_job_behind_many_is_not_forgotten(app: Callable[..., Site]) -> None:
+    """Calls that are stored together wake whoever each of them needs."""
+    more = """
+    def together():
+        send = add.options(seconds=0.5)
+        results = [add(1) for _ in range(100)] + [send(1)]
+        return [result.wait(30) for result in results][-1]
+    """
+    site = app(more, check_interval=3600, handover="background")
+    web = site.web()
+    web.run("site.add(1).wait(30)")
+    assert web.run("site.together()") == 2
+
+
 def test_a_failed_job_is_tried_again(app: Callable[..., Site]) -> None:
     """With retries left it waits for a while, and then succeeds."""
     site = app(MORE, check_interval=3600)

@@ -61,6 +61,35 @@ def test_to_stop_twice_does_no_harm(path):
     autocron.stop()
 
 
+def test_to_stop_waits_for_calls_that_somebody_waits_for(run_program):
+    """A thread that is told of the end of a job is not locked out by the stop that waits for it."""
+    ended = run_program(
+        """
+        import sqlite3, threading, autocron
+
+        @autocron.delay
+        def send(to): ...
+
+        if __name__ == "__main__":
+            autocron.start("site.db", autostart=False, handover="background")
+            other = sqlite3.connect("site.db", isolation_level=None)
+            other.execute("BEGIN IMMEDIATE")
+            results = [send(number) for number in range(50)]
+            threads = [
+                threading.Thread(target=result.wait, args=(20,), daemon=True) for result in results
+            ]
+            stop = threading.Thread(target=autocron.stop, daemon=True)
+            for thread in (*threads, stop):
+                thread.start()
+            other.execute("ROLLBACK")
+            stop.join(20)
+            assert not stop.is_alive()
+            assert other.execute("SELECT count(*) FROM autocron_jobs").fetchone() == (50,)
+        """
+    )
+    assert ended.returncode == 0, ended.stderr
+
+
 def test_without_a_start_there_is_no_database():
     """What needs one says what to do."""
     for ask in (autocron.jobs, lambda: autocron.result("x")):

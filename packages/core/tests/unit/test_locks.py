@@ -1,5 +1,9 @@
 """Locks and forks: what the kernel holds for a process must not be kept alive by its children."""
 
+import pytest
+
+from autocron.processes.locks import CallersTurn, WorkersTurn
+
 FORK_BESIDE_A_THREAD = """
 import os
 import sys
@@ -43,3 +47,16 @@ def test_a_fork_while_a_thread_takes_a_lock_leaves_nothing_open(run_program):
     """A child has none of its parent's lock files, at whatever moment it was forked."""
     done = run_program(FORK_BESIDE_A_THREAD)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("kind", [CallersTurn, WorkersTurn])
+def test_a_turn_that_cannot_be_taken_is_done_without(tmp_path, kind):
+    """It is for fairness only: without a lock file, or with too many open ones, all goes on."""
+    count = 1 if kind is CallersTurn else 2
+    turn = kind(*[tmp_path / "missing" / name for name in ("callers.lock", "writers.lock")][:count])
+    for _ in range(3):
+        with turn:
+            pass
+    (tmp_path / "missing").mkdir()
+    with turn:
+        assert (tmp_path / "missing" / "callers.lock").exists()
