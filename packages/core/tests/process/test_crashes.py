@@ -6,7 +6,10 @@ import os
 import signal
 from collections.abc import Callable
 
+import pytest
 from process_harness import Site, is_alive, wait_until
+
+from autocron.processes.crew import LOAD_FAILED
 
 WAITING, RUNNING, DONE, ERROR = 1, 2, 3, 4
 
@@ -74,21 +77,22 @@ def test_a_job_that_kills_its_workers_ends_with_an_error(app: Callable[..., Site
     assert web.run("site.add(1).wait(30)") == 2
 
 
+@pytest.mark.parametrize("status", [0, LOAD_FAILED])
 def test_a_job_that_ends_its_worker_in_good_order_ends_with_an_error(
-    app: Callable[..., Site],
+    app: Callable[..., Site], status: int
 ) -> None:
-    """A status of 0 does not hide that the worker has left its job behind."""
+    """No status hides that the worker has left its job behind."""
     site = app(
         """
         @autocron.delay
-        def leave(): os._exit(0)
+        def leave(status): os._exit(status)
         """
     )
     web = site.web()
-    job = web.run("site.leave().id")
+    job = web.run(f"site.leave({status}).id")
     site.wait_for_state(job, ERROR)
     assert (site.job(job)["crashes"], site.job(job)["attempt"]) == (3, 3)
-    assert "ended with status 0" in site.job(job)["error"]
+    assert f"ended with status {status}" in site.job(job)["error"]
 
 
 def test_a_job_that_is_put_back_does_not_wait_for_the_next_look(app: Callable[..., Site]) -> None:

@@ -226,14 +226,13 @@ class Crew:
 
     def _put_back(self, member: _Member, status: int) -> None:
         """Put back what a worker was running that has ended by itself, whatever its status says."""
-        if status == LOAD_FAILED:
-            pause = self._wait_before_next_start()
-            events.emit("worker.not_loaded", number=member.number, pid=member.pid, pause=pause)
-            return
         reason = _in_words(status)
         is_crash = status != 0 or member.is_active
         was_running = self._reclaim(member.number, reason, is_crash=is_crash)
-        if status != 0 or (was_running and member.is_active):
+        if status == LOAD_FAILED and not was_running:
+            pause = self._wait_before_next_start()
+            events.emit("worker.not_loaded", number=member.number, pid=member.pid, pause=pause)
+        elif status != 0 or (was_running and member.is_active):
             pause = self._wait_before_next_start()
             events.emit(
                 "worker.crashed",
