@@ -128,6 +128,9 @@ class Program:
         self, command: Sequence[str], folder: Path, environ: Mapping[str, str], output: Path
     ) -> None:
         self._output = output
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            # So it is in what a shell runs in the background, and a program would inherit it.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         with output.open("wb") as file:
             self._process = subprocess.Popen(
                 command,
