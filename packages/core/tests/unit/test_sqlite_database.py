@@ -388,6 +388,18 @@ def test_connections_are_few_however_many_threads_come(open_store):
     assert len(store._database._idle) == 1
 
 
+def test_a_store_that_is_dropped_leaves_nothing_open(path):
+    """Also if somebody has used it after it was closed."""
+    store = SqliteStore(path, turn=nullcontext())
+    store.migrate()
+    store.close()
+    store.enqueue([JOB], NOW)
+    store.sync()
+    del store
+    open_files = [os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")]
+    assert not [file for file in open_files if file.startswith(str(path))]
+
+
 def test_a_closed_store_opens_again(open_store):
     """To close it twice does no harm either."""
     store = open_store()

@@ -140,6 +140,11 @@ class Database:
             os.close(self._log)
             self._log = None
 
+    def __del__(self) -> None:
+        # Who was waiting when it was closed may have used it once more, and nobody closes it again.
+        if getattr(self, "_pid", None) == os.getpid():
+            self.close()
+
     # Connections ------------------------------------------------------------------------------
 
     def _use(self, work: Callable[..., T], *arguments: Any) -> T:
