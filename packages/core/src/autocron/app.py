@@ -210,7 +210,8 @@ def connect(integration: Integration, *, prefix: str = "") -> Client:
             if integration.should_start():
                 client.start()
             if _process.default is None:
-                _outbox().hand_over(client)
+                if _process.outbox is not None and not _process.outbox.is_inherited:
+                    _process.outbox.hand_over(client)
                 _process.default = client
         except BaseException:
             client.stop()
@@ -258,14 +259,12 @@ def _dispatcher() -> tasks.Dispatcher:
     client = _find_client()
     if client is not None:
         return client
-    return _outbox()
-
-
-def _outbox() -> Outbox:
-    from autocron.outbox import Outbox
-
-    with _process.guard:
+    with _process.guard:  # another thread may be starting it just now
+        if _process.default is not None:
+            return _process.default
         if _process.outbox is None or _process.outbox.is_inherited:
+            from autocron.outbox import Outbox
+
             _process.outbox = Outbox()
         return _process.outbox
 
