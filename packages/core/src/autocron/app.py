@@ -213,7 +213,7 @@ def connect(integration: Integration, *, prefix: str = "") -> Client:
                 if _process.outbox is not None and not _process.outbox.is_inherited:
                     _process.outbox.hand_over(client)
                 _process.default = client
-        except BaseException:
+        except BaseException:  # a start that fails, or is interrupted, leaves nothing half done
             client.stop()
             raise
         return client

@@ -68,7 +68,7 @@ class Client:
         try:
             self.loaded: LoadedSettings = load_settings(given, self.store.settings(), prefix=prefix)
             """The settings, and where each of them comes from."""
-        except BaseException:
+        except BaseException:  # nobody else could close it
             self.store.close()
             raise
         self._enabled = self.settings.enabled

@@ -149,6 +149,14 @@ class Site:
         assert len(pids) == 1
         return pids.copy().pop()
 
+    def kill_supervisor(self) -> int:
+        """Kill the supervisor, wait until another has taken over, and return the id of that one."""
+        old = self.supervisor()
+        os.kill(old, signal.SIGKILL)
+        new = wait_until(lambda: self.processes("supervisor") - {old}, "a new supervisor")
+        assert len(new) == 1
+        return int(new.pop())
+
     def is_empty(self) -> bool:
         """Whether no supervisor and no worker is left."""
         return not self.processes("supervisor") and not self.processes("worker")

@@ -101,9 +101,7 @@ def test_a_job_that_is_put_back_does_not_wait_for_the_next_look(app: Callable[..
     web = site.web()
     job = web.run("site.block('one').id")
     first = int(wait_until(lambda: site.lines("one"), "the first attempt")[0])
-    old = site.supervisor()
-    os.kill(old, signal.SIGKILL)
-    wait_until(lambda: site.processes("supervisor") - {old}, "a new supervisor")
+    site.kill_supervisor()
     assert web.run("site.add(1).wait(30)") == 2  # by a new worker, which is idle now
     os.kill(first, signal.SIGKILL)
     wait_until(lambda: len(site.lines("one")) == 2, "the second attempt")
@@ -134,9 +132,7 @@ def test_a_job_outlives_its_supervisor_and_does_not_run_twice(app: Callable[...,
     web = site.web()
     job = web.run("site.block('one').id")
     worker = int(wait_until(lambda: site.lines("one"), "the start of the job")[0])
-    old = site.supervisor()
-    os.kill(old, signal.SIGKILL)
-    wait_until(lambda: site.processes("supervisor") - {old}, "a new supervisor")
+    site.kill_supervisor()
     assert web.run("site.add(1).wait(30)") == 2  # by a new worker
     assert site.job(job)["state"] == RUNNING
     (site.folder / "one.go").touch()

@@ -90,3 +90,4 @@ def test_sync_returns(store, put):
     put("a")
     store.sync()
     store.sync()
+    assert store.get("a").status == "WAITING"

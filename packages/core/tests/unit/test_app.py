@@ -1,8 +1,10 @@
 import asyncio
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -14,6 +16,7 @@ from autocron.errors import (
     NotStarted,
     SettingsError,
     StartedTwice,
+    StoreBusy,
     StoreError,
     WaitTimeout,
 )
@@ -37,8 +40,10 @@ def send(make_module):
 
 def test_a_second_start_with_the_same_settings_does_nothing(path, started):
     """A module that is imported twice may call it twice, also with a relative path."""
+    client = autocron.app.current_client()
     autocron.start(path, autostart=False)
     autocron.start(os.path.relpath(path), autostart=False)
+    assert autocron.app.current_client() is client
 
 
 def test_a_second_start_with_other_settings_is_an_error(path, started):
@@ -58,7 +63,9 @@ def test_to_stop_twice_does_no_harm(path):
     autocron.stop()
     autocron.stop()
     autocron.start(path.with_name("other.db"), autostart=False)
+    assert autocron.jobs() == []
     autocron.stop()
+    assert path.with_name("other.db").exists()
 
 
 def test_to_stop_waits_for_calls_that_somebody_waits_for(run_program):
@@ -145,6 +152,22 @@ def test_calls_made_before_the_start_are_kept(send, path):
     assert [result.status for result in before] == ["WAITING"] * 3
     for result in before:
         result.wait_stored(0)
+    autocron.stop()
+
+
+def test_calls_survive_a_start_that_cannot_store_them(send, path, started):
+    """A lock on the database costs the start, which is undone, and none of the calls."""
+    autocron.stop()
+    result = send("a")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreBusy):
+            autocron.start(path, autostart=False, busy_timeout=0.05)
+        with pytest.raises(NotStarted):
+            autocron.jobs()
+    assert result.status == "WAITING"
+    autocron.start(path, autostart=False)
+    assert [job.id for job in autocron.jobs()] == [result.id]
     autocron.stop()
 
 

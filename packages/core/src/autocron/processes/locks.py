@@ -241,7 +241,9 @@ class _Turn(ABC):
         self._threads.acquire()
         try:
             self._begin(pid)
-        except BaseException:
+        except (
+            BaseException
+        ):  # Ctrl-C, or what a signal handler of the host raises: `__exit__` is not called
             self._threads.release()
             raise
 
