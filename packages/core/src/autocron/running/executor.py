@@ -41,16 +41,20 @@ def execute(
         >>> execute({"divmod": divmod}.__getitem__, "divmod", "[[7,0],{}]").error
         'ZeroDivisionError: integer division or modulo by zero'
     """
+    raised: BaseException
     try:
         with context():
             try:
                 return Succeeded(_result(find_function(task), task, arguments))
             except BaseException as error:  # the boundary around the application's code
-                failed = failure(error)
+                raised = error  # the context may swallow it; the job has failed all the same
                 raise
-        return failed  # the context has swallowed the error; the job has failed all the same
     except BaseException as error:  # the same error, or one of the context's own
-        return failure(error)
+        raised = error
+    try:
+        return failure(raised)
+    finally:
+        del raised  # it leads to this frame, and this frame must not lead to it
 
 
 def _result(function: Callable[..., Any], task: str, arguments: str) -> str:
