@@ -18,9 +18,9 @@ import autocron
 SOURCE = Path(autocron.__file__).parent
 
 ROWS = [
-    {"errors", "model", "clock", "settings", "events", "codec"},
+    {"errors", "model", "clock", "zones", "settings", "events", "codec"},
     {"scheduling"},
-    {"tasks", "decorators", "results", "registry", "options", "coroutines"},
+    {"tasks", "decorators", "results", "registry", "options", "coroutines", "current"},
     {"stores"},
     {"running"},
     {"processes"},

@@ -11,23 +11,27 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from autocron.app import jobs, result, start, stop
+    from autocron.current import CurrentJob, current_job
     from autocron.decorators import cron, delay, every
     from autocron.errors import AutocronError
     from autocron.model import Job, JobStatus
     from autocron.results import Result
     from autocron.settings import Settings
-    from autocron.tasks import Task
+    from autocron.tasks import ScheduledTask, Task
 
 __version__ = "2.0.0"
 
 __all__ = [
     "AutocronError",
+    "CurrentJob",
     "Job",
     "JobStatus",
     "Result",
+    "ScheduledTask",
     "Settings",
     "Task",
     "cron",
+    "current_job",
     "delay",
     "every",
     "jobs",
@@ -39,12 +43,13 @@ __all__ = [
 # Loaded when they are first used, so that supervisor and tool take only what they need.
 _HOMES = {
     "app": ("jobs", "result", "start", "stop"),
+    "current": ("CurrentJob", "current_job"),
     "decorators": ("cron", "delay", "every"),
     "errors": ("AutocronError",),
     "model": ("Job", "JobStatus"),
     "results": ("Result",),
     "settings": ("Settings",),
-    "tasks": ("Task",),
+    "tasks": ("ScheduledTask", "Task"),
 }
 
 

@@ -14,6 +14,8 @@ from autocron.results import Result
 
 # Imported by the functions that need them: `import autocron` is to be quick, also in programs that never start it.
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from autocron.client import Client
     from autocron.integration import Integration
     from autocron.model import Job, JobStatus
@@ -45,6 +47,7 @@ def start(
     enabled: bool | None = None,
     handover: Handover | None = None,
     ttl: float | None = None,
+    timezone: str | tzinfo | None = None,
     shutdown_timeout: float | None = None,
     busy_timeout: float | None = None,
     check_interval: float | None = None,
@@ -68,6 +71,8 @@ def start(
         handover: `"wait"` has every call return when its job is stored, `"background"` leaves
             that to a thread; `"auto"` (the default) waits unless called in an event loop.
         ttl: for how many seconds outcomes are kept; 1800 if not given.
+        timezone: the time zone of schedules that do not name one, such as `"Europe/Berlin"`; the
+            machine's if not given.
         shutdown_timeout: for how many seconds running jobs may go on when the application has
             ended, before they are given back; 8 if not given.
         busy_timeout: for how many seconds to wait for another program's lock on the database;

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from autocron import events
 from autocron.clock import Clock, system_clock
+from autocron.current import CurrentJob, enter, leave
 from autocron.errors import StoreError
 from autocron.integration import Integration, find_function
-from autocron.model import Failed, Job, JobStatus, NewJob
+from autocron.model import Failed, Job, JobStatus, NewJob, Schedule, StoredSchedule
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.locks import CallersTurn, fork_guard
 from autocron.processes.log import start_logging
@@ -199,7 +200,9 @@ class Client:
         from autocron.running.executor import execute
 
         began = self._clock()
+        token = enter(lambda: CurrentJob(job.id, job.task, attempt=1))
         outcome = execute(find_function, job.task, job.arguments)
+        leave(token)
         if isinstance(outcome, Failed):  # many handles are dropped, and nobody else would tell
             error, traceback = outcome.error, outcome.traceback
             events.emit("job.failed", id=job.id, task=job.task, error=error, traceback=traceback)
@@ -208,6 +211,17 @@ class Client:
             self._inline = Latest()
         self._inline.add(ended)
         return Result(job.id, Ended(ended))
+
+    # Schedules ------------------------------------------------------------------------------
+
+    def plan(self, schedule: Schedule) -> StoredSchedule:
+        """Return a schedule with its times as they are from now on."""
+        from autocron.running import scheduler
+
+        self._check_process()
+        stored = (each for each in self.store.schedules() if each.schedule.name == schedule.name)
+        zoned = scheduler.in_zone(schedule, self.settings.timezone)
+        return scheduler.plan(zoned, next(stored, None), self._clock())
 
     # Finding jobs ---------------------------------------------------------------------------
 

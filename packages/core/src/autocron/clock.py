@@ -10,3 +10,6 @@ Clock: TypeAlias = Callable[[], float]
 """Gives the time as seconds since 1970-01-01 UTC."""
 
 system_clock: Clock = time.time
+
+CLOCK_TOLERANCE = 1.0
+"""By how many seconds a clock may be set without anybody minding."""

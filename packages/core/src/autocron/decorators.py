@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
-from datetime import datetime
-from typing import Any, ParamSpec, Protocol, TypeVar, overload
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from datetime import datetime, tzinfo
+from typing import Any, NoReturn, ParamSpec, Protocol, TypeVar, overload
 
 from autocron import registry
 from autocron.errors import InvalidSchedule, InvalidTask, nearest
-from autocron.model import Options, Schedule
-from autocron.options import make_options
+from autocron.model import DEFAULT_GRACE, CatchUp, Options, Overlap, Schedule
+from autocron.options import check_schedule_options, make_options
 from autocron.scheduling import Rule
 from autocron.scheduling.cron import cron_from_lists, parse_cron
 from autocron.scheduling.every import every_from
-from autocron.tasks import Task, make_task
+from autocron.tasks import ScheduledTask, Task, make_task
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,13 +33,13 @@ class ScheduleDecorator(Protocol):
     """Makes a task of a function without parameters, and has it run on a schedule."""
 
     @overload
-    def __call__(self, function: Task[[], R], /) -> Task[[], R]: ...
+    def __call__(self, function: Task[[], R], /) -> ScheduledTask[R]: ...
 
     @overload
-    def __call__(self, function: Callable[[], Coroutine[Any, Any, R]], /) -> Task[[], R]: ...
+    def __call__(self, function: Callable[[], Coroutine[Any, Any, R]], /) -> ScheduledTask[R]: ...
 
     @overload
-    def __call__(self, function: Callable[[], R], /) -> Task[[], R]: ...
+    def __call__(self, function: Callable[[], R], /) -> ScheduledTask[R]: ...
 
 
 @overload
@@ -102,6 +102,7 @@ def delay(function: Callable[..., Any] | None = None, /, **given: Any) -> Any:
         ```
     """
     if function is not None:
+        _check_bare("delay", given)
         return make_task(function, Options())
     _check_names("delay", given, _OPTION_NAMES)
     options = make_options(Options(), given)
@@ -114,26 +115,42 @@ _OPTION_NAMES = {
 }
 
 
+_RUN_OPTIONS = {"retries", "ttl", "queue", "priority"}
+_INTERVAL_NAMES = {"weeks", "days", "hours", "minutes", "seconds", "start_now"}
 _LIST_NAMES = {"minutes", "hours", "days", "months", "days_of_week"}
+_SCHEDULE_OPTION_NAMES = {"timezone", "catch_up", "grace", "overlap"}
 
 
 def _check_names(function: str, given: Iterable[str], known: set[str]) -> None:
     for name in sorted(set(given) - known):
         meant = nearest(name, known)
         hint = f" (did you mean {meant}?)" if meant else f" (known are {', '.join(sorted(known))})"
+        if name in _RUN_OPTIONS:
+            hint = (
+                f": put it on the task, with @autocron.delay({name}=...) below @autocron.{function}"
+            )
         raise TypeError(f"{function}() got an unexpected keyword argument {name!r}{hint}")
 
 
-@overload
-def cron(function: Task[[], R], /) -> Task[[], R]: ...
+def _check_bare(function: str, given: Mapping[str, Any]) -> None:
+    if given:
+        names = ", ".join(f"{name}=..." for name in given)
+        raise TypeError(
+            f"{function}() takes a function or keyword arguments, and not both: write "
+            f"@autocron.{function}({names}) above the function"
+        )
 
 
 @overload
-def cron(function: Callable[[], Coroutine[Any, Any, R]], /) -> Task[[], R]: ...
+def cron(function: Task[[], R], /) -> ScheduledTask[R]: ...
 
 
 @overload
-def cron(function: Callable[[], R], /) -> Task[[], R]: ...
+def cron(function: Callable[[], Coroutine[Any, Any, R]], /) -> ScheduledTask[R]: ...
+
+
+@overload
+def cron(function: Callable[[], R], /) -> ScheduledTask[R]: ...
 
 
 @overload
@@ -146,11 +163,17 @@ def cron(
     days: Iterable[int] | None = None,
     months: Iterable[int | str] | None = None,
     days_of_week: Iterable[int | str] | None = None,
+    timezone: str | tzinfo | None = None,
+    catch_up: CatchUp = "last",
+    grace: float = DEFAULT_GRACE,
+    overlap: Overlap = "skip",
 ) -> ScheduleDecorator: ...
 
 
-def cron(expression: Any = None, /, **lists: Any) -> Any:
+def cron(expression: Any = None, /, **given: Any) -> Any:
     """Have a function run by a worker process at the minutes of a crontab expression.
+
+    Each due time has one run, however many processes there are.
 
     Args:
         expression: `minute hour day-of-month month day-of-week` as in crontab(5), or a nickname
@@ -160,9 +183,17 @@ def cron(expression: Any = None, /, **lists: Any) -> Any:
         days: a list of days of the month, 1 to 31.
         months: a list of months, 1 to 12 or names such as `"jan"`.
         days_of_week: a list of weekdays, 0 (Monday) to 6 (Sunday) or names such as `"mon"`.
+        timezone: the zone whose local time is meant, such as `"Europe/Berlin"`; the setting
+            `timezone` if not given, or else the machine's.
+        catch_up: what to do about due times that have passed while nothing ran: `"last"` runs
+            the latest of them, `"all"` each of them (of the latest 100), `"skip"` none that is more than a
+            minute old.
+        grace: with `"last"`, how old in seconds the due time may be, 0 to 100 years; a day if not given.
+        overlap: what to do when the run before has not ended: `"skip"` this one, `"queue"` it until
+            that has ended, or `"allow"` both to run at a time.
 
     Returns:
-        The `Task`. The application need not call it; its module has to be imported by the app.
+        The `ScheduledTask`. The application need not call it; its module has to be imported by the app.
 
     Raises:
         InvalidSchedule: names the field, its value and the range that is allowed.
@@ -170,32 +201,42 @@ def cron(expression: Any = None, /, **lists: Any) -> Any:
 
     Example:
         ```python
-        @autocron.cron("30 7 * * mon-fri")
+        @autocron.cron("30 7 * * mon-fri", timezone="Europe/Berlin")
         def report(): ...
         ```
     """
-    _check_names("cron", lists, _LIST_NAMES)
+    _check_names("cron", given, _LIST_NAMES | _SCHEDULE_OPTION_NAMES)
     if callable(expression):
-        return _schedule(expression, cron_from_lists(), start_now=False)
-    if expression is not None and lists:
+        _check_bare("cron", given)
+        return _schedule(expression, cron_from_lists(), {})
+    options = {name: given.pop(name) for name in _SCHEDULE_OPTION_NAMES & given.keys()}
+    options = check_schedule_options(options)
+    if expression is not None and given:
         reason = "give either an expression or lists"
         raise InvalidSchedule(field="cron expression", value=expression, reason=reason)
-    rule = cron_from_lists(**lists) if expression is None else parse_cron(expression)
-    return lambda function: _schedule(function, rule, start_now=False)
+    rule = cron_from_lists(**given) if expression is None else parse_cron(expression)
+    return lambda function: _schedule(function, rule, options)
 
 
 def every(
-    *,
+    *wrong: NoReturn,
     weeks: float = 0,
     days: float = 0,
     hours: float = 0,
     minutes: float = 0,
     seconds: float = 0,
     start_now: bool = False,
+    catch_up: CatchUp = "last",
+    grace: float = DEFAULT_GRACE,
+    overlap: Overlap = "skip",
+    **unknown: NoReturn,
 ) -> ScheduleDecorator:
     """Have a function run by a worker process in fixed intervals.
 
+    They are counted from the schedule's first registration, also across restarts, so that nothing drifts.
+
     Args:
+        wrong: nothing; an interval is given by name.
         weeks: with `days`, `hours`, `minutes` and `seconds`, the interval; a whole number of
             seconds in all, from 1 second to 100 years.
         days: see `weeks`.
@@ -204,9 +245,13 @@ def every(
         seconds: see `weeks`.
         start_now: whether it is due for the first time when it is first registered, or an
             interval later.
+        catch_up: as in `cron`.
+        grace: as in `cron`.
+        overlap: as in `cron`.
+        unknown: nothing else is allowed; an error names the nearest argument.
 
     Returns:
-        A decorator that returns the `Task`.
+        A decorator that returns the `ScheduledTask`.
 
     Raises:
         InvalidSchedule: the interval is not possible.
@@ -218,18 +263,29 @@ def every(
         def refresh(): ...
         ```
     """
-    if not isinstance(start_now, bool):
-        raise InvalidSchedule(field="start_now", value=start_now, reason="must be True or False")
+    manners = _SCHEDULE_OPTION_NAMES - {"timezone"}  # an interval is as long everywhere
+    _check_names("every", unknown, _INTERVAL_NAMES | manners)
+    if wrong:
+        reason = "an interval is given by name, as in every(seconds=30)"
+        raise InvalidSchedule(field="every", value=wrong[0], reason=reason)
     rule = every_from(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
-    return lambda function: _schedule(function, rule, start_now=start_now)
+    options = check_schedule_options(
+        {"start_now": start_now, "catch_up": catch_up, "grace": grace, "overlap": overlap}
+    )
+    return lambda function: _schedule(function, rule, options)
 
 
-def _schedule(function: Callable[..., Any], rule: Rule, *, start_now: bool) -> Task[[], Any]:
+def _schedule(
+    function: Callable[..., Any], rule: Rule, options: Mapping[str, Any]
+) -> ScheduledTask[Any]:
     task = function if isinstance(function, Task) else make_task(function, Options())
     if not task.takes_no_arguments:
         reason = "a scheduled function is called without arguments, and this one requires some"
         raise InvalidTask(function=task.name, reason=reason)
-    registry.register_schedule(
-        Schedule(task.name, task.name, str(rule), options=task.defaults, start_now=start_now)
-    )
-    return task
+    if task.defaults.delay is not None or task.defaults.run_at is not None:
+        reason = "a run is due when its schedule says: leave the delay out of @autocron.delay"
+        raise InvalidTask(function=task.name, reason=reason)
+    schedule = Schedule(task.name, task.name, str(rule), task.defaults, **options)
+    scheduled: ScheduledTask[Any] = ScheduledTask(task, schedule)
+    registry.register_schedule(schedule, scheduled)
+    return scheduled

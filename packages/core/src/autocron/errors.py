@@ -113,6 +113,21 @@ class InvalidSchedule(AutocronError, ValueError):
     message = "{field} {value!r}: {reason}"
 
 
+class UnknownSchedule(AutocronError, LookupError):
+    """There is no schedule of that name in the database."""
+
+    message = (
+        "there is no schedule {name!r} ({hint}): a schedule has the name of its module and function, and "
+        "is known as soon as a worker has imported it."
+    )
+
+
+class RetiredSchedule(AutocronError):
+    """The code that the workers have imported does not have the schedule any more."""
+
+    message = "{name} is retired: the code that the workers run does not have it any more."
+
+
 class InvalidTask(AutocronError, TypeError):
     """A function cannot be made a task."""
 

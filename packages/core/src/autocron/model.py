@@ -6,10 +6,17 @@ import os
 import time
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 DEFAULT_QUEUE = "default"
 DEFAULT_TTL = 1800.0
+DEFAULT_GRACE = 24 * 3600.0
+
+CatchUp: TypeAlias = Literal["last", "all", "skip"]
+"""What to do about due times that have passed while nothing ran."""
+
+Overlap: TypeAlias = Literal["skip", "queue", "allow"]
+"""What to do about a due time when the job of an earlier one has not ended."""
 
 
 class JobStatus(str, Enum):
@@ -157,14 +164,85 @@ class Schedule:
     rule: str
     options: Options = Options()
     start_now: bool = False
+    timezone: str | None = None
+    """The zone whose local time the rule means; None for the machine's."""
+    catch_up: CatchUp = "last"
+    grace: float = DEFAULT_GRACE
+    overlap: Overlap = "skip"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether its rule means local time; intervals are the same everywhere."""
+        return not self.rule.startswith("every ")
 
 
 @dataclass(frozen=True, slots=True)
-class DueSchedule:
-    """A registered schedule and the time at which it is due next."""
+class StoredSchedule:
+    """A schedule as it is stored: with its times, in seconds since 1970 UTC."""
 
     schedule: Schedule
+    due: float | None
+    """When it is due next; None if it is paused or retired, or its rule cannot be read."""
+    anchor: float
+    """The time of its first registration, from which intervals are counted."""
+    planned_at: float
+    """When `due` was worked out."""
+    last_due: float | None = None
+    """The latest due time that has passed, whatever came of it."""
+    paused: bool = False
+    retired: bool = False
+    """Whether the code that the workers have imported does not have it any more."""
+    problem: str | None = None
+    """Why it is not due, though the code has it: its rule or zone cannot be read."""
+
+
+class TickOutcome(str, Enum):
+    """What came of a due time: a job was put in, or it was skipped, or missed.
+
+    Example:
+        >>> str(TickOutcome.SKIPPED)
+        'SKIPPED'
+    """
+
+    FIRED = "FIRED"
+    SKIPPED = "SKIPPED"
+    MISSED = "MISSED"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class NewTick:
+    """A due time that has come: with the job that is to be put in, or with why there is none."""
+
     due: float
+    job: NewJob | None
+    overlap: Overlap = "skip"
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A due time of a schedule, and what came of it."""
+
+    schedule: str
+    due: float
+    outcome: TickOutcome
+    reason: str | None
+    job: str | None
+    """The id of its job, if one was put in."""
+    noted_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClockSet:
+    """That the clock was set, by how many seconds."""
+
+    seconds: float
+    since: float
+    """The earliest time that it may have shown since then. What it has shown from that until now is by the
+    clock as it is now, and all else by the clock as it was."""
 
 
 @dataclass(frozen=True, slots=True)

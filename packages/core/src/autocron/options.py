@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
-from autocron.errors import InvalidOption
-from autocron.model import Options
+from autocron.errors import InvalidOption, InvalidSchedule
+from autocron.model import CatchUp, Options, Overlap
+from autocron.zones import zone_name
 
 LONGEST_DELAY = 100 * 366 * 24 * 3600.0
 MAX_RETRIES = 1_000_000
@@ -97,5 +99,48 @@ def _queue(name: str, value: Any) -> str:
         raise InvalidOption(option=name, value=value, reason=reason)
     return value
 
+
+def check_schedule_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was given of a schedule's options, as the fields of a `Schedule`; None is not given.
+
+    Raises:
+        InvalidSchedule: names the option, its value and what is allowed.
+
+    Example:
+        >>> check_schedule_options({"overlap": "queue", "timezone": None})
+        {'overlap': 'queue'}
+    """
+    options = {name: value for name, value in given.items() if value is not None}
+    for name, value in options.items():
+        try:
+            options[name] = _SCHEDULE_CHECKS[name](value)
+        except ValueError as error:
+            raise InvalidSchedule(field=name, value=value, reason=str(error)) from None
+    return options
+
+
+def _grace(value: Any) -> float:
+    try:
+        return _seconds("grace", value)
+    except InvalidOption as error:
+        raise ValueError(error.details["reason"]) from None
+
+
+def _one_of(*choices: Any) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if value not in choices or type(value) is not type(choices[0]):
+            raise ValueError("must be one of " + ", ".join(map(repr, choices)))
+        return value
+
+    return check
+
+
+_SCHEDULE_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "start_now": _one_of(True, False),
+    "timezone": zone_name,
+    "catch_up": _one_of(*get_args(CatchUp)),
+    "grace": _grace,
+    "overlap": _one_of(*get_args(Overlap)),
+}
 
 _CHECKS = {"retries": _retries, "priority": _priority, "queue": _queue, "ttl": _seconds}

@@ -13,8 +13,9 @@ from typing import Any
 
 from autocron import events
 from autocron.client import Client
+from autocron.clock import system_clock
 from autocron.errors import NotStarted
-from autocron.model import Job, NewJob
+from autocron.model import Job, NewJob, Schedule, StoredSchedule
 from autocron.processes.log import start_logging
 from autocron.results import Result
 
@@ -47,6 +48,14 @@ class Outbox:
             if self._client is None:
                 return self._keep(jobs)
         return self._client.dispatch(jobs)
+
+    def plan(self, schedule: Schedule) -> StoredSchedule:
+        """Return a schedule as it would be registered now."""
+        from autocron.running import scheduler
+
+        if self._client is not None:
+            return self._client.plan(schedule)
+        return scheduler.plan(scheduler.in_zone(schedule, None), None, system_clock())
 
     def _keep(self, jobs: Sequence[NewJob]) -> list[Result[Any]]:
         storing: Future[None] = Future()

@@ -111,8 +111,8 @@ def _origin_of(function: Callable[..., Any]) -> _Origin:
     return _Origin(code.co_filename, code.co_firstlineno, execution)
 
 
-def register_schedule(schedule: Schedule) -> None:
-    """Make a schedule known by its name.
+def register_schedule(schedule: Schedule, task: RegisteredTask) -> None:
+    """Make a schedule known by its name, and its task in place of the one that it was made of.
 
     Raises:
         InvalidTask: there is a schedule of that name already.
@@ -120,12 +120,18 @@ def register_schedule(schedule: Schedule) -> None:
     if schedule.name in _schedules:
         raise InvalidTask(function=schedule.name, reason="it has a schedule already: use one")
     _schedules[schedule.name] = schedule
+    _tasks[task.name] = (task, _origin_of(task.function))
 
 
 def find_task(name: str) -> RegisteredTask | None:
     """Return the task of that name, or None."""
     found = _tasks.get(name)
     return found[0] if found else None
+
+
+def find_schedule(name: str) -> Schedule | None:
+    """Return the schedule of that name, or None."""
+    return _schedules.get(name)
 
 
 def task_modules() -> set[str]:

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from autocron.errors import SettingsError, nearest, shown
 from autocron.model import DEFAULT_TTL
+from autocron.zones import zone_name
 
 MAX_WORKERS = 64
 _YEAR = 366 * 24 * 3600.0
@@ -92,6 +93,10 @@ def _database(value: Any) -> Path:
     return Path(value).absolute()
 
 
+def _timezone(value: Any) -> str | None:
+    return None if value is None else zone_name(value)
+
+
 def _interpreter(value: Any) -> str | None:
     if value is not None and (not isinstance(value, str) or not os.access(value, os.X_OK)):
         raise ValueError("must be the path of a Python interpreter that can be executed")
@@ -133,6 +138,9 @@ class Settings:
 
     ttl: float = _setting(_seconds(0, 100 * _YEAR), DEFAULT_TTL)
     """For how long the outcome of a job is kept, unless the task says otherwise."""
+
+    timezone: str | None = _setting(_timezone, None)
+    """The time zone of schedules that do not name one, such as `"Europe/Berlin"`; None for the machine's."""
 
     shutdown_timeout: float = _setting(_seconds(0, 3600), 8.0)
     """For how long running jobs may go on when the app has ended; then they are given back."""

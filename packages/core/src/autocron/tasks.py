@@ -6,15 +6,18 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import update_wrapper
+from itertools import islice
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
 from autocron import codec, registry
 from autocron.coroutines import run_coroutine
-from autocron.errors import InvalidTask, UnsupportedValue
-from autocron.model import NewJob, Options, new_job_id
+from autocron.errors import InvalidOption, InvalidTask, UnsupportedValue
+from autocron.model import NewJob, Options, Schedule, StoredSchedule, new_job_id
 from autocron.options import make_options
 from autocron.results import Result
+from autocron.scheduling.timetable import Timetable
 
+_MOST_RUNS = 1000
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 P = ParamSpec("P")
@@ -26,6 +29,9 @@ class Dispatcher(Protocol):
 
     def dispatch(self, jobs: Sequence[NewJob]) -> list[Result[Any]]:
         """Store the jobs, all or none, and return their handles in the same order."""
+
+    def plan(self, schedule: Schedule) -> StoredSchedule:
+        """Return a schedule with its times as they are from now on."""
 
 
 def _no_dispatcher() -> Dispatcher:
@@ -169,6 +175,44 @@ class Task(Generic[P, R]):
         self._check(*args, **kwargs)
         text = codec.encode_arguments(self._names, args, kwargs)
         return NewJob(new_job_id(), self.name, text, self.defaults)
+
+
+class ScheduledTask(Task[[], R]):
+    """A task that is run on a schedule; it can be called like any other.
+
+    Example:
+        ```python
+        @autocron.cron("30 7 * * mon-fri")
+        def report(): ...
+
+        report.next_runs(3)   # the next three times, with the time zone
+        ```
+    """
+
+    def __init__(self, task: Task[[], R], schedule: Schedule) -> None:
+        super().__init__(task.function, task.name, task.defaults)
+        self.schedule = schedule
+        """The rule that it is run by, as data."""
+
+    def next_runs(self, n: int = 5) -> list[datetime]:
+        """Return the coming times, in the time zone of the schedule.
+
+        Whether the schedule is paused is not looked at. Intervals are counted from the first
+        registration of the schedule, or from now if it has not been registered yet.
+
+        Args:
+            n: how many, 1 to 1000.
+
+        Raises:
+            InvalidOption: that is not possible.
+        """
+        if type(n) is not int or not 1 <= n <= _MOST_RUNS:
+            reason = f"must be a whole number from 1 to {_MOST_RUNS}"
+            raise InvalidOption(option="n", value=n, reason=reason)
+        planned = _current_dispatcher().plan(self.schedule)
+        times = Timetable.of(planned.schedule, planned.anchor)
+        assert planned.due is not None
+        return [times.local(due) for due in islice(times.coming(planned.due), n)]
 
 
 def _signature_of(function: Callable[..., Any], name: str) -> inspect.Signature:

@@ -12,13 +12,16 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from types import FrameType
 
 from autocron import app, events, registry
 from autocron.client import Client
 from autocron.clock import system_clock
+from autocron.current import CurrentJob
 from autocron.errors import StoreError
 from autocron.integration import Integration, find_function
+from autocron.model import ClaimedJob
 from autocron.processes import crew
 from autocron.processes.folder import RuntimeFolder, write_private
 from autocron.processes.locks import WorkersTurn, adopt
@@ -26,7 +29,9 @@ from autocron.processes.spawn import Orders, settings_from
 from autocron.processes.wakeup import SOMETHING_DUE, Sender, WorkersInbox, wake_listeners
 from autocron.running import scheduler
 from autocron.running.worker import Surroundings, Worker
+from autocron.stores.protocol import Store
 from autocron.stores.sqlite import SqliteStore
+from autocron.zones import zone_named, zone_of_machine
 
 _QUEUED_WAKE_UPS = 10  # unix(7): /proc/sys/net/unix/max_dgram_qlen
 _CLOCK_STEP = 10_000_000  # nanoseconds; a file's time comes from a clock that moves in such steps
@@ -51,6 +56,7 @@ class WorkerProcess:
         self._started_at = time.time_ns()
         self._files: dict[str, int] = {}
         self._worker: Worker | None = None
+        self._store: Store | None = None
         self._is_stopping = False
 
     def run(self) -> int:
@@ -89,7 +95,12 @@ class WorkerProcess:
             busy_timeout=self._settings.busy_timeout,
             ttl=self._settings.ttl,
         )
-        scheduler.register(store, registry.schedules(), system_clock())
+        if not self._is_stopping:
+            schedules, generation = registry.schedules(), self._orders.generation
+            # The application may have chosen its zone in TZ while it was imported; the supervisor has not.
+            zone = self._settings.timezone
+            scheduler.register(store, schedules, system_clock(), zone, generation)
+        self._store = store
         self._worker = Worker(self._orders.number, store, self._surroundings(integration))
         if self._is_stopping:
             self._worker.stop()
@@ -114,7 +125,8 @@ class WorkerProcess:
             wake_next=self._wake_next,
             wait_for_work=lambda: inbox.wait(self._settings.check_interval),
             before_settling=self._client.flush,
-            after_retry=self._plan_retry,
+            current=self._current,
+            look_again=lambda: self._tell_supervisor(SOMETHING_DUE),
             notify=lambda: wake_listeners(self._folder.listeners),
         )
 
@@ -123,8 +135,14 @@ class WorkerProcess:
         if self._settings.workers > _QUEUED_WAKE_UPS:
             self._wake_worker()
 
-    def _plan_retry(self) -> None:
-        self._tell_supervisor(SOMETHING_DUE)
+    def _current(self, job: ClaimedJob) -> CurrentJob:
+        if job.scheduled_for is None:
+            return CurrentJob(job.id, job.task, job.attempt)
+        schedule = registry.find_schedule(job.task)
+        name = (schedule and schedule.timezone) or self._settings.timezone or zone_of_machine()
+        zone = zone_named(name)
+        due = datetime.fromtimestamp(job.scheduled_for, zone)
+        return CurrentJob(job.id, job.task, job.attempt, due if zone else due.astimezone())
 
     # Ending ---------------------------------------------------------------------------------
 
@@ -178,8 +196,18 @@ class WorkerProcess:
             # What changed while it was imported may be known by its new time and have its old code.
             if changed_at != known or changed_at > self._started_at - _CLOCK_STEP:
                 events.emit("worker.outdated", number=self._orders.number, file=file)
+                self._await_registration()
                 self._stop()
                 return
+
+    def _await_registration(self) -> None:
+        """Have the schedules of the changed code registered before any is due again."""
+        if self._store is not None:
+            try:
+                self._store.await_registration()
+            except StoreError as error:  # then the old ones are due until it has been done
+                number = self._orders.number
+                events.emit("worker.store_failed", number=number, error=error, pause=0.0)
 
 
 def _imported_files() -> set[str]:

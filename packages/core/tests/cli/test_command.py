@@ -1,6 +1,5 @@
 """The command as it is used: a process of its own, and a database that is there."""
 
-import json
 import os
 import signal
 import sqlite3
@@ -17,38 +16,6 @@ from autocron.processes.folder import RuntimeFolder
 from autocron.processes.locks import Lock
 
 NOW = 1_795_000_000.0
-
-
-@pytest.fixture
-def command(tmp_path):
-    """A function that runs `autocron` with arguments."""
-
-    def run(*arguments, **environment):
-        known = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-        return subprocess.run(
-            [sys.executable, "-m", "autocron", *map(str, arguments)],
-            cwd=tmp_path,
-            env=known | environment,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            check=False,
-            timeout=60,
-        )
-
-    return run
-
-
-@pytest.fixture
-def ask(command, path):
-    """A function that runs a verb with `--json`, and returns what it says."""
-
-    def run(*arguments):
-        ended = command("--database", path, *arguments, "--json")
-        assert (ended.returncode, ended.stderr) == (0, "")
-        return json.loads(ended.stdout)
-
-    return run
 
 
 @pytest.fixture

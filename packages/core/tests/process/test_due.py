@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 
-from process_harness import Site, wait_until
+from process_harness import Site
 
 MORE = """
 @autocron.delay
@@ -64,45 +63,3 @@ def test_a_failed_job_is_tried_again(app: Callable[..., Site]) -> None:
     web = site.web()
     job = web.run("(r := site.second_time(), r.wait(30), r.id)[-1]")
     assert (site.job(job)["state"], site.job(job)["attempt"]) == (3, 2)
-
-
-def test_a_schedule_runs_once_per_due_time(app: Callable[..., Site]) -> None:
-    """Two web processes and two workers run it once a second, without drift."""
-    site = app(
-        """
-        @autocron.every(seconds=1, start_now=True)
-        def tick(): note("ticks", time.time())
-        """,
-        workers=2,
-    )
-    webs = [site.web() for _ in range(2)]
-    wait_until(lambda: len(site.lines("ticks")) >= 4, "four ticks")
-    times = [
-        row[0]
-        for row in site.query(
-            "SELECT scheduled_for FROM autocron_jobs WHERE schedule IS NOT NULL ORDER BY 1"
-        )
-    ]
-    assert len(set(times)) == len(times)
-    assert {round(later - earlier, 3) for earlier, later in pairwise(times)} == {1.0}
-    for web in webs:
-        web.end()
-
-
-def test_a_schedule_goes_on_after_a_restart(app: Callable[..., Site]) -> None:
-    """Its due times are counted from its first registration, not from the latest start."""
-    site = app(
-        """
-        @autocron.every(seconds=2, start_now=True)
-        def tick(): note("ticks", time.time())
-        """
-    )
-    for count in (1, 2):
-        web = site.web()
-        wait_until(lambda count=count: len(site.lines("ticks")) >= count, "a tick")
-        web.end()
-        wait_until(site.is_empty, "the end of supervisor and workers", 10)
-    first, second = [
-        row[0] for row in site.query("SELECT scheduled_for FROM autocron_jobs ORDER BY 1")
-    ][:2]
-    assert (second - first) % 2 < 0.001 or (second - first) % 2 > 1.999

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -274,6 +275,15 @@ def test_the_host_is_left_alone(app: Callable[..., Site]) -> None:
     assert site.web("host").run("site.same") is True
 
 
+def open_files(pid: int) -> list[str]:
+    """Return what the file descriptors of a process lead to, of those that it keeps open."""
+    links = []
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # it was closed meanwhile
+            links.append(os.readlink(path))
+    return links
+
+
 def test_workers_inherit_nothing_of_the_web_process(app: Callable[..., Site]) -> None:
     """Sockets and files that the web process has open, also inheritable ones, stay with it."""
     site = app(
@@ -290,7 +300,7 @@ def test_workers_inherit_nothing_of_the_web_process(app: Callable[..., Site]) ->
     web.run("site.add(1).wait(30)")
     inode = web.run("site.inode")
     for pid in site.workers() | {site.supervisor()}:
-        links = [os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir()]
+        links = open_files(pid)
         assert f"socket:[{inode}]" not in links
         assert os.readlink(f"/proc/{pid}/fd/0") == "/dev/null"
 

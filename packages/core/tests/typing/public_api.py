@@ -16,7 +16,7 @@ from typing import Any
 from typing_extensions import assert_type
 
 import autocron
-from autocron import Job, JobStatus, Result, Task
+from autocron import CurrentJob, Job, JobStatus, Result, ScheduledTask, Task
 
 # delay ------------------------------------------------------------------------------------------
 
@@ -112,13 +112,15 @@ async def both_bare() -> float:
     return 0.5
 
 
-assert_type(both_bare, Task[[], float])
-assert_type(bare, Task[[], None])
-assert_type(report, Task[[], int])
-assert_type(lists, Task[[], str])
-assert_type(refresh, Task[[], None])
-assert_type(both, Task[[], float])
+assert_type(both_bare, ScheduledTask[float])
+assert_type(bare, ScheduledTask[None])
+assert_type(report, ScheduledTask[int])
+assert_type(lists, ScheduledTask[str])
+assert_type(refresh, ScheduledTask[None])
+assert_type(both, ScheduledTask[float])
 assert_type(report(), Result[int])
+assert_type(report.next_runs(3), list[datetime])
+assert_type(autocron.current_job(), CurrentJob | None)
 
 
 @autocron.cron("@daily")  # type: ignore[arg-type]
@@ -136,7 +138,10 @@ def both_need(to: str) -> None: ...
 
 autocron.cron(5)  # type: ignore[call-overload]
 autocron.cron(minutes="5")  # type: ignore[arg-type]
-autocron.every("5")  # type: ignore[call-arg, arg-type]
+autocron.every("5")  # type: ignore[arg-type]
+autocron.every(5)  # type: ignore[arg-type]
+autocron.cron("@daily", overlap="never")  # type: ignore[call-overload]
+autocron.every(seconds=5, catch_up="some")  # type: ignore[arg-type]
 autocron.every(seconds="5")  # type: ignore[arg-type]
 
 # Results ----------------------------------------------------------------------------------------

@@ -56,6 +56,29 @@ def test_a_naive_moment_is_local_time():
     assert make_options(NONE, {"schedule": moment}).run_at == moment.timestamp()
 
 
+def test_a_naive_moment_may_be_one_that_the_clock_skips_or_repeats(run_program):
+    """By the rule of `datetime.timestamp()`: the first of two, and by the old offset if there is none."""
+    ended = run_program(
+        """
+        import os, time
+        os.environ["TZ"] = "Europe/Berlin"
+        time.tzset()
+        from datetime import datetime
+        from autocron.model import Options
+        from autocron.options import make_options
+
+        def utc(*moment, **more):
+            run_at = make_options(Options(), {"schedule": datetime(*moment, **more)}).run_at
+            return time.strftime("%H:%M", time.gmtime(run_at))
+
+        print(utc(2030, 3, 31, 2, 30))           # skipped: 3:30 of the new time
+        print(utc(2030, 10, 27, 2, 30))          # repeated: the first one
+        print(utc(2030, 10, 27, 2, 30, fold=1))  # the second one
+        """
+    )
+    assert ended.stdout.split() == ["01:30", "00:30", "01:30"], ended.stderr
+
+
 @pytest.mark.parametrize(
     "moment",
     [datetime.min, datetime(1, 1, 1, tzinfo=timezone.utc), datetime(1970, 1, 1)],  # noqa: DTZ001, DTZ901

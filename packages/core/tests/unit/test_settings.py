@@ -2,7 +2,9 @@ import math
 import os
 import sys
 from dataclasses import fields
+from datetime import timezone
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -46,6 +48,10 @@ def test_every_setting_is_documented():
         ("shutdown_timeout", 3600, 3600.0),
         ("busy_timeout", 0.01, 0.01),
         ("check_interval", 1, 1.0),
+        ("timezone", "Europe/Berlin", "Europe/Berlin"),
+        ("timezone", ZoneInfo("Asia/Tokyo"), "Asia/Tokyo"),
+        ("timezone", timezone.utc, "UTC"),
+        ("timezone", None, None),
         ("python", None, None),
         ("python", sys.executable, sys.executable),
     ],
@@ -70,6 +76,7 @@ BAD = {
     "shutdown_timeout": [*NOT_SECONDS, 3601],
     "busy_timeout": [*NOT_SECONDS, 0, 3601],
     "check_interval": [*NOT_SECONDS, 0, 0.9, 3601],
+    "timezone": ["Europe/Berln", "europe/berlin", "", 2, "/etc/localtime", True],
     "python": ["/no/such/python", "", 3, __file__],
     "database": [None, 5, b"jobs.db", "", "  ", "a\0b", ":memory:", "sqlite:///a.db", True],
 }

@@ -1,11 +1,14 @@
+import asyncio
 import threading
 from contextlib import contextmanager
 
 import pytest
 
 from autocron import events
+from autocron.current import CurrentJob, current_job
 from autocron.errors import TaskNotFound
-from autocron.model import NewJob, Options
+from autocron.model import NewJob, Options, Schedule
+from autocron.running import scheduler
 from autocron.running.worker import Surroundings, Worker
 
 NOW = 1_795_000_000.0
@@ -29,7 +32,8 @@ class World:
             wait_for_work=self.wait,
             wake_next=lambda: None,
             before_settling=lambda: self.record.append("flush"),
-            after_retry=lambda: self.record.append("retry"),
+            current=lambda job: CurrentJob(job.id, job.task, job.attempt),
+            look_again=lambda: self.record.append("look again"),
             notify=lambda: self.record.append("notify"),
         )
 
@@ -154,7 +158,7 @@ def test_a_failed_job_is_tried_again(world, told):
             assert world.store.promote(world.now, 10) == 1
     assert pauses == [1.0, 2.0]
     assert world.store.get("bad").status == "ERROR"
-    assert world.record.count("retry") == 2
+    assert world.record.count("look again") == 2
     retrying = [details for name, details in told if name == "job.retrying"]
     assert [(details["next"], details["pause"]) for details in retrying] == [(2, 1.0), (3, 2.0)]
 
@@ -267,3 +271,41 @@ def test_a_locked_database_is_waited_for(path, until, told):
     assert store.get("locking").result == '"done"'
     other.close()
     store.close()
+
+
+def test_a_task_can_know_its_job(world):
+    """Its id, its task and which attempt it is; outside of jobs there is none."""
+    seen = []
+    world.functions["look"] = lambda: seen.append(current_job())
+    world.put("look")
+    world.worker.run()
+    assert seen == [CurrentJob("look", "look", attempt=1)]
+    assert current_job() is None
+
+
+def test_a_task_that_is_a_coroutine_can_know_its_job(world):
+    """Also in what it awaits and in the tasks of its event loop."""
+    seen = []
+
+    async def look():
+        seen.append(current_job().id)
+
+    async def main():
+        await look()
+        await asyncio.create_task(look())
+
+    world.functions["main"] = main
+    world.put("main")
+    world.worker.run()
+    assert seen == ["main", "main"]
+
+
+def test_the_end_of_a_run_is_told(world):
+    """Another run of the same schedule may be waiting for it."""
+    world.functions["good"] = lambda: None
+    stored = scheduler.plan(Schedule("good", "good", "every 60", start_now=True), None, NOW)
+    world.store.register([stored])
+    scheduler.run_due(world.store, NOW, bool)
+    world.put("good")
+    world.worker.run()
+    assert world.record.count("look again") == 1

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
 from autocron.cli.arguments import parser
-from autocron.cli.output import show
+from autocron.cli.output import Report, show
 from autocron.cli.verbs import opened
 from autocron.errors import AutocronError
 from autocron.settings import LoadedSettings
@@ -39,12 +40,10 @@ def main(
     """
     arguments = parser(prog).parse_args(argv)
     path = arguments.database or database or os.environ.get("AUTOCRON_DATABASE")
-    if not path:
+    if not path and arguments.alone is None:
         parser(prog).error("name the file with --database, or in AUTOCRON_DATABASE")
     try:
-        with opened(Path(path), configured) as found:
-            report = arguments.run(found, arguments)
-        show(report, as_json=arguments.json)
+        show(_report(arguments, path, configured), as_json=arguments.json)
     except BrokenPipeError:
         # Whoever read it has seen enough; Python must not fail once more at its own end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -53,3 +52,12 @@ def main(
         sys.stderr.write(f"{prog}: {error}\n")
         return 1
     return 0
+
+
+def _report(
+    arguments: Namespace, path: str | Path | None, configured: LoadedSettings | None
+) -> Report:
+    if path is None or arguments.alone is not None:
+        return arguments.alone(arguments)  # type: ignore[no-any-return]
+    with opened(Path(path), configured) as found:
+        return arguments.run(found, arguments)  # type: ignore[no-any-return]

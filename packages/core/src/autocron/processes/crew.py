@@ -113,11 +113,14 @@ class Crew:
         """Whether no worker is left."""
         return not self._members
 
-    def adopt(self, orders: Orders) -> None:
+    def adopt(self, orders: Orders) -> bool:
         """Have workers run what the newest web process runs, with its settings.
 
         Workers that have something else finish the job that they are running, and are replaced. Those
         that have the same are left alone, but look whether a file of theirs has changed.
+
+        Returns:
+            Whether any are left that go on.
         """
         is_same = orders.asks_for_same(self._orders)
         for member in self._members.values():
@@ -127,6 +130,7 @@ class Crew:
         self._timeout = orders.settings["shutdown_timeout"]
         self._pause = _FIRST_PAUSE
         self._start_again_at = 0.0  # what kept workers from starting may be mended
+        return any(member.is_active for member in self._members.values())
 
     def was_ready(self) -> None:
         """Note that a worker has imported the app, so that a later crash is a new one."""
@@ -161,6 +165,7 @@ class Crew:
         Raises:
             BecomeWorker: in the child.
         """
+        generation = self._store.generation()
         self._store.close()  # SQLite's connections must not cross a fork
         held = lock.detach()
         control, pipe = os.pipe()
@@ -176,7 +181,9 @@ class Crew:
                 member.close_pipe()  # or the end of the supervisor would not end them
             os.close(pipe)
             descriptors = {"lock": held, "workers": os.dup(self._workers_socket)}
-            orders = replace(self._orders, number=number, descriptors=descriptors)
+            orders = replace(
+                self._orders, number=number, generation=generation, descriptors=descriptors
+            )
             raise BecomeWorker(orders, control)
         os.close(held)
         os.close(control)

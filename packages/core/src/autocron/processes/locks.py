@@ -241,9 +241,7 @@ class _Turn(ABC):
         self._threads.acquire()
         try:
             self._begin(pid)
-        except (
-            BaseException
-        ):  # Ctrl-C, or what a signal handler of the host raises: `__exit__` is not called
+        except BaseException:  # Ctrl-C, or a signal handler's: `__exit__` is not called
             self._threads.release()
             raise
 

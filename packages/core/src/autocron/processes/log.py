@@ -37,7 +37,7 @@ LINES: dict[str, tuple[int, str]] = {
     "app.supervisor_started": (logging.DEBUG, "supervisor started (pid %(pid)d)"),
     "app.supervisor_failed": (
         logging.ERROR,
-        "the supervisor could not be started: %(error)s; trying again in %(pause).0f s",
+        "the supervisor could not be started: %(error)s; trying again in %(pause).1f s",
     ),
     "app.orders_failed": (
         logging.ERROR,
@@ -53,7 +53,7 @@ LINES: dict[str, tuple[int, str]] = {
     "supervisor.ended": (logging.INFO, "supervisor ended (pid %(pid)d)"),
     "supervisor.failed": (
         logging.ERROR,
-        "supervisor: %(error)s; trying again in %(pause).0f s",
+        "supervisor: %(error)s; trying again in %(pause).1f s",
     ),
     "worker.started": (logging.INFO, "worker %(number)d started (pid %(pid)d)"),
     "worker.ready": (logging.INFO, "worker %(number)d is ready (pid %(pid)d)"),
@@ -81,7 +81,7 @@ LINES: dict[str, tuple[int, str]] = {
     "worker.outdated": (logging.INFO, "worker %(number)d ends, since %(file)s has changed"),
     "worker.store_failed": (
         logging.ERROR,
-        "worker %(number)d: %(error)s; trying again in %(pause).0f s",
+        "worker %(number)d: %(error)s; trying again in %(pause).1f s",
     ),
     "job.started": (logging.DEBUG, "job %(id)s (%(task)s) started, attempt %(attempt)d"),
     "job.done": (logging.DEBUG, "job %(id)s (%(task)s) done in %(seconds).3f s"),
@@ -103,7 +103,20 @@ LINES: dict[str, tuple[int, str]] = {
         logging.ERROR,
         "job %(id)s (%(task)s) ended with an error, since it has cost too many workers: it %(reason)s",
     ),
-    "schedule.fired": (logging.DEBUG, "schedule %(name)s is due: job %(id)s"),
+    "schedule.fired": (logging.DEBUG, "schedule %(name)s is due (%(due)s): job %(id)s"),
+    "schedule.skipped": (
+        logging.INFO,
+        "schedule %(name)s is due (%(due)s), but is skipped: %(reason)s",
+    ),
+    "schedule.missed": (logging.WARNING, "schedule %(name)s was due (%(due)s): %(reason)s"),
+    "schedule.retired": (
+        logging.WARNING,
+        "schedule %(name)s is retired: the code does not have it any more",
+    ),
+    "clock.set": (
+        logging.WARNING,
+        "the clock was set by %(seconds)+.0f s: delays last as long as before, schedules go by the new time",
+    ),
     "schedule.failed": (logging.ERROR, "schedule %(name)s cannot be used: %(error)s"),
 }
 

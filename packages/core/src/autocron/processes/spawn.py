@@ -43,6 +43,7 @@ class Orders:
     settings: dict[str, Any]
     code: AppCode
     number: int = 0
+    generation: int | None = None
     descriptors: dict[str, int] = field(default_factory=dict)
 
     def asks_for_same(self, other: Orders) -> bool:

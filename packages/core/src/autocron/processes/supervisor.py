@@ -13,6 +13,7 @@ from autocron import events
 from autocron.clock import Clock, system_clock
 from autocron.errors import StoreError
 from autocron.processes import crew as crews
+from autocron.processes.clockwatch import ClockWatch
 from autocron.processes.crew import BecomeWorker, Crew
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.locks import Lock, when_free
@@ -57,6 +58,9 @@ class Supervisor:
         self._crew = Crew(
             self._folder, store, orders, self._workers_inbox.fileno(), self._own_end.send, clock
         )
+        self._clock_watch = ClockWatch(clock)
+        self._has_looked_at_delays = False
+        self._to_do: list[Callable[[], object]] = [self._recover]
         self._known_orders: tuple[int, int] | None = None
         self._reason_to_end: str | None = None
         self._pause = 0.0
@@ -81,18 +85,19 @@ class Supervisor:
             os.close(descriptor)
         self._own.close()
         self._own_end.close()
+        self._clock_watch.close()
         self._inbox.socket.close()
         self._workers_inbox.socket.close()
 
     def _run(self) -> None:
         events.emit("supervisor.started", pid=os.getpid(), database=self._settings.database)
         self._watch_apps()
-        self._persist(self._recover)
         while True:
             timeout = self._persist(self._look_at_everything)
             if self._reason_to_end and self._crew.is_gone:
                 break
-            wait_for([self._inbox.fileno(), self._own.fileno(), self._signals], timeout)
+            watched = [self._inbox.fileno(), self._own.fileno(), self._signals]
+            wait_for(watched + self._clock_watch.descriptors, timeout)
             self._read_messages()
         self._inbox.close()
         self._workers_inbox.close()
@@ -109,19 +114,24 @@ class Supervisor:
         if self._reason_to_end:
             self._crew.end()
             return self._crew.seconds_to_next_act()
+        while self._to_do:
+            self._to_do[0]()
+            del self._to_do[0]  # now that it is done, and has not raised
         self._crew.fill()
-        for _ in range(min(scheduler.run_due(self._store, self._clock()), self._settings.workers)):
-            self._wake_worker()
+        scheduler.run_due(self._store, self._clock(), self._wake_workers)
         self._check()
         return min(self._crew.seconds_to_next_act(), self._seconds_to_next_due())
 
-    def _recover(self) -> float:
+    def _recover(self) -> None:
         self._crew.recover()
         self._wake_worker()
-        return 0.0
+
+    def _wake_workers(self, count: int) -> None:
+        for _ in range(min(count, self._settings.workers)):
+            self._wake_worker()
 
     def _seconds_to_next_due(self) -> float:
-        next_due = scheduler.next_due(self._store)
+        next_due = self._store.next_due()
         times = [self._next_check] + ([] if next_due is None else [next_due])
         return max(0.0, min(times) - self._clock())
 
@@ -131,7 +141,13 @@ class Supervisor:
         interval = self._settings.check_interval
         if now < self._next_check <= now + interval:
             return
+        if self._look_at_clock():  # just now: nothing must be pruned by a time that is wrong
+            self._next_check = now
+            return
         self._next_check = now + interval
+        if not self._has_looked_at_delays:  # later on, the clock is watched
+            self._store.shorten_delays(now)
+            self._has_looked_at_delays = True
         maintenance.prune(self._store, now)
         self._store.tune()
         self._wake_worker()
@@ -140,10 +156,7 @@ class Supervisor:
         """Do what may fail for a while; if it does, return after how many seconds to try again."""
         try:
             timeout = work()
-        except (
-            StoreError,
-            OSError,
-        ) as error:  # the disk is full, or there can be no more processes
+        except (StoreError, OSError) as error:  # a full disk, or no more processes
             self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
             events.emit("supervisor.failed", error=error, pause=self._pause)
             return self._pause
@@ -162,16 +175,27 @@ class Supervisor:
                 self._crew.was_ready()
         with suppress(BlockingIOError):
             while True:
-                message = self._own.recv(100)
-                self._persist(lambda message=message: self._act_on(message))  # type: ignore[misc]
+                self._act_on(self._own.recv(100))
+        self._look_at_clock()
 
-    def _act_on(self, message: bytes) -> float:
+    def _look_at_clock(self) -> bool:
+        """Return whether the clock was set since the last look; what that means is to be done then."""
+        change = self._clock_watch.look()
+        if change is None:
+            return False
+        self._to_do.append(lambda: scheduler.clock_was_set(self._store, change, self._clock))
+        return True
+
+    def _act_on(self, message: bytes) -> None:
         if message == APPS_GONE:
             self._apps_are_gone()
         elif message.startswith(crews.FREED):
-            self._crew.was_freed(int(message.removeprefix(crews.FREED)))
-            self._wake_worker()
-        return 0.0
+            number = int(message.removeprefix(crews.FREED))
+            self._to_do.append(lambda: self._free(number))
+
+    def _free(self, number: int) -> None:
+        self._crew.was_freed(number)
+        self._wake_worker()
 
     def _read_orders(self) -> None:
         """See whether there is a newer process of the app, and do what it wants."""
@@ -189,11 +213,13 @@ class Supervisor:
 
     def _welcome(self, settings: Settings, orders: Orders) -> None:
         self._settings = settings
-        self._crew.adopt(orders)
+        some_stay = self._crew.adopt(orders)
         if self._reason_to_end == _NO_APP:
             self._reason_to_end = None
             self._watch_apps()
             events.emit("supervisor.resumed")
+        if not some_stay:  # the new workers may have other schedules
+            self._to_do.append(self._store.await_registration)
 
     def _watch_apps(self) -> None:
         path = self._folder.apps_lock

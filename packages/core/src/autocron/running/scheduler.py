@@ -2,60 +2,238 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
 
 from autocron import codec, events
-from autocron.errors import InvalidSchedule
-from autocron.model import DueSchedule, NewJob, Schedule, new_job_id
-from autocron.scheduling import parse_rule
+from autocron.clock import Clock
+from autocron.errors import InvalidSchedule, RetiredSchedule, UnknownSchedule, nearest
+from autocron.model import (
+    ClockSet,
+    NewJob,
+    NewTick,
+    Overlap,
+    Schedule,
+    StoredSchedule,
+    Tick,
+    TickOutcome,
+    new_job_id,
+)
+from autocron.scheduling.timetable import Timetable
 from autocron.stores.protocol import Store
+from autocron.zones import zone_of_machine
 
-_NO_ARGUMENTS = codec.encode_arguments((), (), {})
+ON_TIME = 60.0
+"""For how many seconds after its due time a run counts as one on time."""
+
+MOST_CAUGHT_UP = 100
+"""How many due times that were missed are made up for at most, with `catch_up="all"`."""
+
+_CORRECTION = 3 * 3600.0  # cron(8) of Debian: setting the clock by more than that corrects it
 _PROMOTE_AT_ONCE = 500
+_NO_ARGUMENTS = codec.encode_arguments((), (), {})
 
 
-def first_due(schedule: Schedule, now: float) -> DueSchedule:
-    """Return a schedule with the time at which it is due if it is registered now."""
-    if schedule.start_now:
-        return DueSchedule(schedule, now)
-    return DueSchedule(schedule, parse_rule(schedule.rule).next_after(now, now))
+# Registering ----------------------------------------------------------------------------------
 
 
-def register(store: Store, schedules: Iterable[Schedule], now: float) -> None:
-    """Have exactly these schedules from now on; those that are known keep their times."""
-    store.register([first_due(schedule, now) for schedule in schedules], now)
+def register(
+    store: Store,
+    schedules: Iterable[Schedule],
+    now: float,
+    timezone: str | None = None,
+    generation: int | None = None,
+) -> None:
+    """Have exactly these schedules from now on; those that are known keep their times.
+
+    Args:
+        store: where they are kept.
+        schedules: as the code has them.
+        now: the time.
+        timezone: the zone of those that need one and do not say it; None for the machine's.
+        generation: of the workers that have this code; nothing happens if there is a later one. None
+            for the present one.
+    """
+    known = {stored.schedule.name: stored for stored in store.schedules()}
+    planned = [plan(in_zone(each, timezone), known.get(each.name), now) for each in schedules]
+    for name in store.register(planned, generation):
+        events.emit("schedule.retired", name=name)
 
 
-def run_due(store: Store, now: float) -> int:
-    """Make claimable all that is due; return how many jobs."""
-    fired = sum(_fire(store, due, now) for due in store.schedules() if due.due <= now)
-    return fired + store.promote(now, _PROMOTE_AT_ONCE)
+def in_zone(schedule: Schedule, timezone: str | None) -> Schedule:
+    """Return a schedule with a time zone, if it needs one and does not say which."""
+    if schedule.timezone is not None or not schedule.is_local:
+        return schedule
+    return replace(schedule, timezone=timezone or zone_of_machine())
 
 
-def next_due(store: Store) -> float | None:
-    """Return the time at which something will be due next; None if nothing is planned."""
-    job_due = store.next_due()
-    schedule_due = next((due.due for due in store.schedules() if _is_readable(due)), None)
-    return min((due for due in (job_due, schedule_due) if due is not None), default=None)
+def plan(schedule: Schedule, known: StoredSchedule | None, now: float) -> StoredSchedule:
+    """Return a schedule with its times as it is to be registered, if it is new or changed.
+
+    Intervals are counted from the first registration; that is also when `start_now` counts.
+    """
+    anchor = known.anchor if known else float(math.floor(now))
+    starts_now = schedule.start_now and (known is None or known.last_due is None)
+    due = anchor if starts_now else Timetable.of(schedule, anchor).next_after(now)
+    return StoredSchedule(schedule, due, anchor, planned_at=now)
 
 
-def _is_readable(due: DueSchedule) -> bool:
+# Firing ---------------------------------------------------------------------------------------
+
+
+def run_due(store: Store, now: float, wake: Callable[[int], object]) -> None:
+    """Make claimable all that is due.
+
+    Args:
+        store: where it is.
+        now: the time.
+        wake: called with the number of jobs whenever some have become claimable.
+    """
+    for stored in store.ripe_schedules(now):
+        wake(_look_at(store, stored, now))
+    next_time = store.next_due()
+    if next_time is not None and next_time <= now:
+        wake(store.promote(now, _PROMOTE_AT_ONCE))
+    wake(store.release_held())
+
+
+def _look_at(store: Store, stored: StoredSchedule, now: float) -> int:
+    """Fire a schedule that is due, or plan it anew; return how many jobs were put in."""
     try:
-        parse_rule(due.schedule.rule)
-    except InvalidSchedule:
-        return False
-    return True
-
-
-def _fire(store: Store, due: DueSchedule, now: float) -> bool:
-    schedule = due.schedule
-    try:
-        next_time = parse_rule(schedule.rule).next_after(now, due.due)
+        times = Timetable.of(stored.schedule, stored.anchor)
+        if stored.due is None or stored.due > now:
+            _replan(store, stored, times, now)
+            return 0
+        ticks = list(_ticks(stored, times, now))
+        noted = store.fire(stored, ticks, times.next_after(now), now)
     except InvalidSchedule as error:  # somebody else wrote the row
-        events.emit("schedule.failed", name=schedule.name, error=error)
-        return False
-    job = NewJob(new_job_id(), schedule.task, _NO_ARGUMENTS, schedule.options)
-    fired = store.fire(due, next_time, job, now)
-    if fired:
-        events.emit("schedule.fired", name=schedule.name, id=job.id, due=due.due)
-    return fired
+        store.set_aside(stored.schedule.name, str(error))  # until it is registered again
+        events.emit("schedule.failed", name=stored.schedule.name, error=error)
+        return 0
+    for tick in noted:
+        _tell(tick, times)
+    return sum(tick.outcome is TickOutcome.FIRED for tick in noted)
+
+
+def _ticks(stored: StoredSchedule, times: Timetable, now: float) -> Iterator[NewTick]:
+    """Give the due times that have come, oldest first: as one those that were missed, then those to run."""
+    schedule, since = stored.schedule, stored.due
+    assert since is not None
+    latest_first = times.backwards(since, now)
+    wanted = list(islice(latest_first, MOST_CAUGHT_UP if schedule.catch_up == "all" else 1))
+    missed = next(latest_first, None)
+    if schedule.catch_up != "all" and now - wanted[0] > _patience(schedule):
+        missed = wanted.pop()
+    if missed is not None:
+        more = "" if missed == since else f", nor until {times.in_words(missed)}"
+        yield NewTick(since, None, reason=f"nothing ran then{more}")
+    # Who wants to make up for all does not want them skipped since the one before has not ended.
+    is_late = missed is not None or len(wanted) > 1 or now - wanted[0] > ON_TIME
+    waits = schedule.catch_up == "all" and is_late and schedule.overlap == "skip"
+    for due in reversed(wanted):
+        yield NewTick(due, _new_run(schedule), "queue" if waits else schedule.overlap)
+
+
+def _patience(schedule: Schedule) -> float:
+    return max(ON_TIME, schedule.grace) if schedule.catch_up == "last" else ON_TIME
+
+
+def _new_run(schedule: Schedule) -> NewJob:
+    return NewJob(new_job_id(), schedule.task, _NO_ARGUMENTS, schedule.options)
+
+
+def _replan(store: Store, stored: StoredSchedule, times: Timetable, now: float) -> None:
+    """Go on after the clock was set back.
+
+    As in cron(8) of Debian, what is due at certain times of a day is not repeated when these come a second
+    time, unless the clock was set by so much that this must have been a correction. Anything
+    else is not repeated within its own spacing: that is a clock that is a little off.
+    """
+    rule, last = times.rule, stored.last_due
+    patience = _CORRECTION if rule.is_fixed else min(rule.spacing, _CORRECTION)
+    after = last if last is not None and now < last <= now + patience else now
+    store.replan(stored, times.next_after(after), now, forget_after=after)
+
+
+def _tell(tick: Tick, times: Timetable) -> None:
+    due = times.in_words(tick.due)
+    match tick.outcome:
+        case TickOutcome.FIRED:
+            events.emit("schedule.fired", name=tick.schedule, id=tick.job, due=due)
+        case TickOutcome.SKIPPED:
+            events.emit("schedule.skipped", name=tick.schedule, due=due, reason=tick.reason)
+        case TickOutcome.MISSED:
+            events.emit("schedule.missed", name=tick.schedule, due=due, reason=tick.reason)
+
+
+# When the clock was set -----------------------------------------------------------------------
+
+
+def clock_was_set(store: Store, change: ClockSet, clock: Clock) -> None:
+    """Let what was counted from a moment be as far away as it was before the clock was set."""
+    store.shift_times(change, clock)
+    events.emit("clock.set", seconds=change.seconds)
+
+
+# What an administrator does ---------------------------------------------------------------------
+
+
+def find(store: Store, name: str) -> StoredSchedule:
+    """Return the schedule of that name.
+
+    Raises:
+        UnknownSchedule: there is none.
+    """
+    known = {stored.schedule.name: stored for stored in store.schedules()}
+    if name not in known:
+        meant = nearest(name, known)
+        hint = f"did you mean {meant}?" if meant else f"there are {len(known)} others"
+        raise UnknownSchedule(name=name, hint=hint)
+    return known[name]
+
+
+def _find_active(store: Store, name: str) -> StoredSchedule:
+    stored = find(store, name)
+    if stored.retired:
+        raise RetiredSchedule(name=name)
+    return stored
+
+
+def pause(store: Store, name: str) -> None:
+    """Have a schedule not be due until it is resumed.
+
+    Raises:
+        UnknownSchedule: there is none of that name.
+        RetiredSchedule: the code does not have it any more.
+    """
+    _find_active(store, name)
+    store.pause(name)
+
+
+def resume(store: Store, name: str, now: float) -> float:
+    """Have a paused schedule go on; return when it is due next. Raises what `pause` raises."""
+    stored = _find_active(store, name)
+    if stored.due is None:
+        due = Timetable.of(stored.schedule, stored.anchor).next_after(now)
+        store.resume(name, due, now)
+        return due
+    return stored.due
+
+
+def run_now(store: Store, name: str, now: float) -> Tick:
+    """Put in a run of a schedule, besides those that are due; return what came of it.
+
+    Where runs must not overlap, it waits for the end of an earlier one. Raises what `pause` raises.
+    """
+    # It is no due time of any rule: those are whole seconds.
+    due = math.floor(now) + min(max(now % 1, 0.001), 0.999)
+    while True:
+        stored = _find_active(store, name)
+        overlap: Overlap = "allow" if stored.schedule.overlap == "allow" else "queue"
+        tick = NewTick(round(due, 3), _new_run(stored.schedule), overlap)
+        noted = store.fire(stored, [tick], stored.due, now)
+        if noted:
+            return noted[0]
+        due += 0.001  # the schedule was due just then, or somebody else has done the same

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from autocron import events
 from autocron.clock import Clock, system_clock
+from autocron.current import CurrentJob, enter, leave
 from autocron.errors import StoreError
 from autocron.model import ClaimedJob, Failed, Outcome, Retrying, Settled
 from autocron.running.executor import execute
@@ -37,8 +38,10 @@ class Surroundings:
     """Called when a worker that was idle has got a job: there may be more for others."""
     before_settling: Callable[[], None]
     """Returns when the calls that the job has made are stored."""
-    after_retry: Callable[[], None]
-    """Called when a job waits for another attempt."""
+    current: Callable[[ClaimedJob], CurrentJob]
+    """Returns what the task may know of its job."""
+    look_again: Callable[[], object]
+    """Called when there is something new to wait for: a retry, or the end of a schedule's run."""
     notify: Callable[[], None]
     """Called when a job has ended that somebody waits for."""
 
@@ -101,9 +104,11 @@ class Worker:
 
     def _attempt(self, job: ClaimedJob) -> Outcome:
         around = self._around
+        token = enter(lambda: around.current(job))
         outcome = execute(
             around.find_function, job.task, job.arguments, lambda: around.job_context(job)
         )
+        leave(token)
         around.before_settling()
         return outcome
 
@@ -134,11 +139,12 @@ class Worker:
     def _report(self, job: ClaimedJob, outcome: Outcome, settled: Settled, seconds: float) -> None:
         if settled.awaited:
             self._around.notify()
+        if isinstance(outcome, Retrying) or job.scheduled_for is not None:
+            self._around.look_again()
         match outcome:
             case _ if not settled.accepted:
                 events.emit("job.lost", id=job.id, task=job.task)
             case Retrying(Failed(error), run_at):
-                self._around.after_retry()
                 pause = run_at - self._clock()
                 events.emit(
                     "job.retrying",

@@ -3,16 +3,23 @@
 Fields, their order and the meaning of `*`, `,`, `-` and `/` are those of crontab(5). As there, when
 day of month and day of week are both restricted a day needs to match only one of them, and a
 field that begins with `*` counts as unrestricted.
+
+What happens when the clock on the wall is changed is as in Debian's cron(8): what has neither its
+minutes nor its hours begin with `*` is run right after an hour that is skipped, and only the first
+time in one that is repeated. All else goes by what the clock shows.
 """
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import date, datetime, timedelta, tzinfo
+from typing import Any, ClassVar, NamedTuple
 
 from autocron.errors import InvalidSchedule
+from autocron.scheduling.wall import first_moment, next_change, wall_time
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -26,6 +33,7 @@ _NICKNAMES = {
     "@hourly": "0 * * * *",
 }
 _LONGEST_EXPRESSION = 1000
+_LONGEST_MONTHS = dict(enumerate((31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31), 1))
 _SEARCH_YEARS = 40  # 29 February on a given weekday comes back after 28 years, or 40 over 2100
 
 
@@ -45,6 +53,11 @@ _FIELDS = (
 )
 
 
+_LIST_NAMES = ("minutes", "hours", "days", "months", "days_of_week")
+_MINUTE = timedelta(minutes=1)
+_FROM_MONDAY = _Field("day of week", 0, 6, {name: (n - 1) % 7 for n, name in enumerate(_WEEKDAYS)})
+
+
 @dataclass(frozen=True)
 class CronRule:
     """The minutes that a cron expression stands for, in local time.
@@ -62,19 +75,47 @@ class CronRule:
     months: frozenset[int]
     weekdays: frozenset[int]
     either_day: bool
+    is_fixed: bool
+    """Whether it is for certain times of a day: neither its minutes nor its hours begin with `*`."""
+
+    spacing: ClassVar[float] = 60.0
+    """How many seconds lie between two due times at least."""
 
     def __str__(self) -> str:
         return f"cron {self.expression}"
 
-    def next_after(self, now: float, anchor: float) -> float:
-        """Return the first due time after `now`, both in seconds since 1970 UTC."""
-        moment = datetime.fromtimestamp(now).replace(second=0, microsecond=0)
-        due = now
-        # Local time jumps back when a repeated hour begins: go on until it is really later.
-        while due <= now:
-            moment = self.next_time(moment)
-            due = moment.timestamp()
-        return due
+    def next_after(self, now: float, *, anchor: float = 0.0, zone: tzinfo | None = None) -> float:
+        """Return the first due time after `now`.
+
+        Args:
+            now: in seconds since 1970 UTC, as is what is returned.
+            anchor: of no use here; other rules count from it.
+            zone: where the expression is local time; None for the machine's.
+        """
+        whole = math.floor(now)  # as all due times are
+        return self._next_fixed(whole, zone) if self.is_fixed else self._next_by_clock(whole, zone)
+
+    def _next_fixed(self, now: float, zone: tzinfo | None) -> float:
+        wall = wall_time(now, zone)
+        while True:
+            wall = self.next_time(wall)
+            due = first_moment(wall, zone)
+            if due > now:  # a time that is repeated was due when it came first
+                return due
+
+    def _next_by_clock(self, now: float, zone: tzinfo | None) -> float:
+        """Follow the clock from one change to the next, until it shows a matching minute."""
+        wall = wall_time(now, zone)
+        start = wall.replace(second=0) + _MINUTE
+        while True:
+            due = now + (self.first_from(start) - wall).total_seconds()
+            change = next_change(now, due, zone)
+            if change is None:
+                return due
+            now, wall = change, wall_time(change, zone)
+            start = wall.replace(second=0)
+            if start < wall:
+                start += _MINUTE
 
     def next_time(self, moment: datetime) -> datetime:
         """Return the first matching minute after the minute of `moment`.
@@ -82,16 +123,32 @@ class CronRule:
         Raises:
             InvalidSchedule: there is none, as for 31 February.
         """
-        start = moment.replace(second=0, microsecond=0) + timedelta(minutes=1)
+        return self.first_from(moment.replace(second=0, microsecond=0) + _MINUTE)
+
+    def first_from(self, start: datetime) -> datetime:
+        """Return the first matching minute that is not before `start`, a whole minute.
+
+        Raises:
+            InvalidSchedule: there is none.
+        """
         for day in self._days_from(start.date()):
-            for hour in self.hours:
-                for minute in self.minutes:
-                    found = datetime(day.year, day.month, day.day, hour, minute)
-                    if found >= start:
-                        return found
+            is_first = day == start.date()
+            found = self._time_of_day(start.hour, start.minute) if is_first else self._time_of_day()
+            if found is not None:
+                return datetime(day.year, day.month, day.day, *found)
         raise InvalidSchedule(
             field="cron expression", value=self.expression, reason="no day ever matches it"
         )
+
+    def _time_of_day(self, hour: int = 0, minute: int = 0) -> tuple[int, int] | None:
+        """Return the first hour and minute of a matching day, from these on; None if that is over."""
+        place = bisect_left(self.hours, hour)
+        if self.hours[place : place + 1] == (hour,):
+            later = bisect_left(self.minutes, minute)
+            if later < len(self.minutes):
+                return hour, self.minutes[later]
+            place += 1
+        return (self.hours[place], self.minutes[0]) if place < len(self.hours) else None
 
     def _days_from(self, day: date) -> Iterator[date]:
         last_year = min(day.year + _SEARCH_YEARS, date.max.year - 1)
@@ -124,12 +181,11 @@ def parse_cron(expression: str) -> CronRule:
     text = expression.strip()
     parts = _NICKNAMES.get(text.lower(), text).split()
     if len(parts) != len(_FIELDS):
-        raise InvalidSchedule(
-            field="cron expression",
-            value=expression,
-            reason="needs five fields (minute hour day-of-month month day-of-week) or one of "
-            + ", ".join(_NICKNAMES),
+        reason = (
+            f"has {len(parts)}, and needs five fields (minute hour day-of-month month day-of-week), "
+            f"or is one of {', '.join(_NICKNAMES)}"
         )
+        raise InvalidSchedule(field="cron expression", value=expression, reason=reason)
     minutes, hours, days, months, weekdays = map(_parse_field, _FIELDS, parts)
     rule = CronRule(
         expression=" ".join(text.split()),
@@ -139,9 +195,19 @@ def parse_cron(expression: str) -> CronRule:
         months=months,
         weekdays=frozenset(number % 7 for number in weekdays),
         either_day=not parts[2].startswith("*") and not parts[4].startswith("*"),
+        is_fixed=not parts[0].startswith("*") and not parts[1].startswith("*"),
     )
-    rule.next_time(datetime(2024, 1, 1))
+    _check_days(rule, day=parts[2], month=parts[3])
     return rule
+
+
+def _check_days(rule: CronRule, day: str, month: str) -> None:
+    """Refuse a date that never comes."""
+    longest = max(_LONGEST_MONTHS[month] for month in rule.months)
+    if not rule.either_day and min(rule.days) > longest:
+        reason = f"must be from 1 to {longest} in month {month}, so it would never be due"
+        raise InvalidSchedule(field="day of month", value=day, reason=reason)
+    rule.next_time(datetime(2024, 1, 1))
 
 
 def _check_text(expression: str) -> None:
@@ -172,7 +238,9 @@ def _parse_part(field: _Field, part: str) -> Iterable[int]:
         return (low,)
     high = _parse_number(field, last, part)
     if high < low:
-        reason = "the range ends before it begins"
+        reason = (
+            f"the range ends before it begins: its ends must be from {field.low} to {field.high}"
+        )
         raise InvalidSchedule(field=field.name, value=part, reason=reason)
     return range(low, high + 1, step)
 
@@ -212,7 +280,23 @@ def cron_from_lists(
     """
     weekdays = _weekdays_from_monday(days_of_week)
     lists = (minutes, hours, days, months, weekdays)
-    return parse_cron(" ".join(map(_expression_of, _FIELDS, lists)))
+    fields = [field._replace(name=name) for field, name in zip(_FIELDS, _LIST_NAMES, strict=True)]
+    return parse_cron(" ".join(map(_expression_of, fields, lists)))
+
+
+def weekdays_from_monday(text: str) -> str:
+    """Return a weekday field whose numbers count from Monday = 0 as one of a cron expression.
+
+    Raises:
+        InvalidSchedule: names its value and the range that is allowed.
+
+    Example:
+        >>> weekdays_from_monday("0-4"), weekdays_from_monday("5,sun"), weekdays_from_monday("*")
+        ('1,2,3,4,5', '6,0', '*')
+    """
+    if text == "*":
+        return text
+    return ",".join(str((number + 1) % 7) for number in sorted(_parse_field(_FROM_MONDAY, text)))
 
 
 def _expression_of(field: _Field, values: Iterable[int | str] | None) -> str:
@@ -222,9 +306,9 @@ def _expression_of(field: _Field, values: Iterable[int | str] | None) -> str:
     if not texts:
         reason = "the list is empty; leave it out to mean all"
         raise InvalidSchedule(field=field.name, value=texts, reason=reason)
-    for text in texts:
-        _parse_number(field, text, text)
-    return ",".join(texts)
+    # In one order, since a set has another one in each process, and that is no other rule.
+    numbers = {_parse_number(field, text, text): text.lower() for text in texts}
+    return ",".join(text for _, text in sorted(numbers.items()))
 
 
 def _weekdays_from_monday(values: Iterable[int | str] | None) -> list[int | str] | None:
@@ -244,5 +328,5 @@ def _weekday_from_monday(value: int | str) -> int | str:
         return value
     if type(value) is not int or not 0 <= value <= 6:
         reason = "must be from 0 (Monday) to 6 (Sunday), or a name such as mon"
-        raise InvalidSchedule(field="day of week", value=value, reason=reason)
+        raise InvalidSchedule(field="days_of_week", value=value, reason=reason)
     return (value + 1) % 7

@@ -11,15 +11,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeAlias
 
+from autocron.clock import Clock
 from autocron.model import (
     ClaimedJob,
-    DueSchedule,
+    ClockSet,
     Job,
     JobStatus,
     NewJob,
+    NewTick,
     Outcome,
     Reclaimed,
     Settled,
+    StoredSchedule,
+    Tick,
     WorkerInfo,
 )
 
@@ -93,26 +97,93 @@ class Store(Protocol):
     def promote(self, now: float, limit: int) -> int:
         """Make jobs whose time has come claimable, at most `limit`; return how many."""
 
+    def release_held(self) -> int:
+        """Make the runs claimable that waited for an earlier one of their schedule; return how many."""
+
     def next_due(self) -> float | None:
-        """Return when the next job that is not yet claimable is due; None if there is none."""
+        """Return when the next job that is not yet claimable is due, or the next schedule.
+
+        None if there is none of either.
+        """
+
+    def shift_times(self, change: ClockSet, clock: Clock) -> None:
+        """Move, since the clock was set, what was counted from a moment before.
+
+        Those are the delays of jobs and of retries, and the times to live of outcomes. The clock is
+        asked when nobody else can write: what others have counted by the new one is not to be moved.
+        """
+
+    def shorten_delays(self, now: float) -> None:
+        """Let no delay be longer than it was when it began, if the clock has been set back since."""
 
     def prune(self, now: float, limit: int) -> int:
         """Delete jobs whose time to live is over, at most `limit`; return how many."""
 
     # Schedules --------------------------------------------------------------------------------
 
-    def register(self, schedules: Sequence[DueSchedule], now: float) -> None:
-        """Have exactly these schedules from now on.
+    def register(
+        self, schedules: Sequence[StoredSchedule], generation: int | None = None
+    ) -> list[str]:
+        """Have exactly these schedules from now on; return the names of those that are retired by that.
 
-        One that is known with the same rule keeps its times; one that is new or changed is due
-        when it says.
+        Nothing happens if `generation` is not the present one, as that of workers with older code.
+
+        One that is known with the same rule keeps its due time; one that is new, changed, or back,
+        has the one given. A known one keeps its anchor, and stays paused if it is.
         """
 
-    def schedules(self) -> list[DueSchedule]:
-        """Return all schedules, the next due first."""
+    def generation(self) -> int:
+        """Return the number of the present generation, for workers to register with."""
 
-    def fire(self, due: DueSchedule, next_due: float, job: NewJob, now: float) -> bool:
-        """Put in the job of a due time, and note the next one; False if another did it."""
+    def await_registration(self) -> None:
+        """Begin another generation: no schedule is due until a worker of that has registered it."""
+
+    def set_aside(self, name: str, problem: str) -> None:
+        """Let a schedule not be due until it is registered again, since it cannot be read."""
+
+    def schedules(self) -> list[StoredSchedule]:
+        """Return all schedules, the next due first; those that are not due at all come last."""
+
+    def ripe_schedules(self, now: float) -> list[StoredSchedule]:
+        """Return the schedules that are due, and those that were planned later than it is now.
+
+        The latter means that the clock has been set back. No others are returned.
+        """
+
+    def fire(
+        self,
+        stored: StoredSchedule,
+        ticks: Sequence[NewTick],
+        next_due: float | None,
+        now: float,
+    ) -> list[Tick]:
+        """Note due times that have come, put in their jobs, and note the next due time, all in one.
+
+        Nothing happens if the schedule is not as it was read (another was faster, or it was
+        paused), nor for a due time that has been noted before. How a job goes with an earlier one of
+        its schedule that has not ended is up to the tick's `overlap`: it is skipped, or held
+        until that has ended (so long as not too many are), or runs beside it.
+
+        Returns:
+            What came of those due times that were noted by this call.
+        """
+
+    def replan(
+        self, stored: StoredSchedule, next_due: float, now: float, forget_after: float
+    ) -> None:
+        """Give a schedule another due time, since the clock was set back, unless it has changed.
+
+        Due times after `forget_after` that were noted are forgotten: they are yet to come.
+        """
+
+    def pause(self, name: str) -> None:
+        """Let a schedule not be due until it is resumed."""
+
+    def resume(self, name: str, next_due: float, now: float) -> None:
+        """Let a paused schedule be due again, at `next_due` first."""
+
+    def ticks(self, schedule: str, limit: int) -> list[Tick]:
+        """Return what came of the latest due times of a schedule, newest first."""
 
     # Workers and settings ---------------------------------------------------------------------
 

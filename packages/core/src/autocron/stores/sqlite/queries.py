@@ -8,8 +8,9 @@ from autocron.model import JobStatus
 
 
 class State(IntEnum):
-    """What `state` holds: the statuses of a job, with the two ways of waiting told apart."""
+    """What `state` holds: the statuses of a job, with the ways of waiting told apart."""
 
+    HELD = -1  # waiting for the end of an earlier run of its schedule
     LATER = 0  # waiting for its time
     READY = 1  # waiting for a worker
     RUNNING = 2
@@ -19,6 +20,7 @@ class State(IntEnum):
 
 
 STATUS_OF = {
+    State.HELD: JobStatus.WAITING,
     State.LATER: JobStatus.WAITING,
     State.READY: JobStatus.WAITING,
     State.RUNNING: JobStatus.RUNNING,
@@ -30,16 +32,9 @@ STATUS_OF = {
 # Put a job in.
 ENQUEUE = """
 INSERT INTO autocron_jobs
-    (id, task, arguments, queue, priority, state, retries, ttl, enqueued_at, run_at,
+    (id, task, arguments, queue, priority, state, retries, ttl, enqueued_at, run_at, delay,
      schedule, scheduled_for)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
-
-# Put in the job of a due time, unless that has had one: a clock that is set back meets it again.
-ENQUEUE_TICK = f"""
-{ENQUEUE}
-ON CONFLICT (schedule, scheduled_for) WHERE schedule IS NOT NULL DO NOTHING
-RETURNING 1
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 # Make a queue known; claims look only into queues that are.
@@ -80,7 +75,8 @@ RETURNING awaited
 # Let a failed job wait for its next attempt.
 RETRY = """
 UPDATE autocron_jobs
-SET state = 0, run_at = :run_at, worker = NULL, error = :error, traceback = :traceback
+SET state = 0, run_at = :run_at, delay = :run_at - :now, worker = NULL, error = :error,
+    traceback = :traceback
 WHERE seq = coalesce(:place, (SELECT seq FROM autocron_jobs WHERE id = :id))
     AND id = :id AND attempt = :attempt AND state = 2
 RETURNING 0
@@ -123,8 +119,35 @@ WHERE seq IN (SELECT seq FROM autocron_jobs WHERE state = 0 AND run_at <= ?
               ORDER BY run_at LIMIT ?)
 """
 
-# When the next job is due that is not yet claimable.
-NEXT_DUE = "SELECT min(run_at) FROM autocron_jobs WHERE state = 0"
+# When the next job is due that is not yet claimable, or the next schedule.
+NEXT_DUE = """
+SELECT min(due) FROM (
+    SELECT min(run_at) AS due FROM autocron_jobs WHERE state = 0
+    UNION ALL
+    SELECT min(next_at) FROM autocron_schedules WHERE confirmed)
+"""
+
+# The clock was set: what was counted from a moment before is as far away as it was.
+SHIFT_DELAYS = """
+UPDATE autocron_jobs SET run_at = run_at + :seconds
+WHERE state = 0 AND delay IS NOT NULL AND run_at - delay NOT BETWEEN :since AND :until
+"""
+SHIFT_EXPIRY = """
+UPDATE autocron_jobs SET expires_at = expires_at + :seconds
+WHERE expires_at IS NOT NULL AND finished_at NOT BETWEEN :since AND :until
+"""
+
+# Whether a delay is longer than it was when it began, since the clock has been set back.
+ANY_TOO_LONG = """
+SELECT 1 FROM autocron_jobs
+WHERE state = 0 AND delay IS NOT NULL AND run_at > ? + delay LIMIT 1
+"""
+
+# No delay is longer than it was when it began.
+SHORTEN_DELAYS = """
+UPDATE autocron_jobs SET run_at = :now + delay
+WHERE state = 0 AND delay IS NOT NULL AND run_at > :now + delay
+"""
 
 # Delete outcomes whose time is over.
 PRUNE = """
@@ -163,29 +186,135 @@ UNENDED = """
 SELECT id FROM autocron_jobs WHERE id IN (SELECT value FROM json_each(?)) AND state < 3
 """
 
-# Register a schedule. With an unchanged rule its next due time stays.
-REGISTER = """
-INSERT INTO autocron_schedules
-    (name, task, rule, queue, priority, retries, ttl, start_now, next_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (name) DO UPDATE SET
-    next_at = iif(rule = excluded.rule, next_at, excluded.next_at),
-    task = excluded.task, rule = excluded.rule, queue = excluded.queue,
-    priority = excluded.priority, retries = excluded.retries, ttl = excluded.ttl,
-    start_now = excluded.start_now
+_SCHEDULE_COLUMNS = """
+name, task, rule, queue, priority, retries, ttl, start_now, timezone, catch_up, grace, overlap,
+anchor, planned_at, next_at
 """
 
-# Forget the schedules that the code no longer has.
-RETIRE = "DELETE FROM autocron_schedules WHERE name NOT IN (SELECT value FROM json_each(?))"
+# Register a schedule. What is unchanged keeps its time; what is known keeps the moment from which
+# intervals are counted, and stays paused.
+REGISTER = f"""
+INSERT INTO autocron_schedules ({_SCHEDULE_COLUMNS})
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (name) DO UPDATE SET
+    (next_at, planned_at) = (
+        SELECT iif(paused, NULL, iif(keep, next_at, excluded.next_at)),
+               iif(keep, planned_at, excluded.planned_at)
+        FROM (SELECT rule = excluded.rule AND timezone IS excluded.timezone
+                     AND next_at IS NOT NULL AND NOT retired AS keep)),
+    task = excluded.task, rule = excluded.rule, queue = excluded.queue,
+    priority = excluded.priority, retries = excluded.retries, ttl = excluded.ttl,
+    start_now = excluded.start_now, timezone = excluded.timezone, catch_up = excluded.catch_up,
+    grace = excluded.grace, overlap = excluded.overlap, retired = 0, confirmed = 1, problem = NULL
+"""
+
+# Before that: what was noted of due times that are yet to come, unless the clock was set back and the
+# schedule stays as it is. Then that is seen to when it is planned anew.
+FORGET_CHANGED = """
+DELETE FROM autocron_ticks
+WHERE schedule = :name AND due > :now AND NOT EXISTS (
+    SELECT 1 FROM autocron_schedules
+    WHERE name = :name AND rule = :rule AND timezone IS :timezone AND next_at IS NOT NULL
+        AND NOT retired)
+"""
+
+# Retire the schedules that the code no longer has.
+RETIRE = """
+UPDATE autocron_schedules SET retired = 1, next_at = NULL
+WHERE NOT retired AND name NOT IN (SELECT value FROM json_each(?))
+RETURNING name
+"""
+
+# Which generation of workers has the present schedules.
+GENERATION = "SELECT number FROM autocron_generation"
+
+# Begin another, and let no schedule be due until that has registered it.
+NEXT_GENERATION = "UPDATE autocron_generation SET number = number + 1"
+UNCONFIRM = "UPDATE autocron_schedules SET confirmed = 0"
+
+# Let a schedule not be due until it is registered again, since it cannot be read.
+SET_ASIDE = "UPDATE autocron_schedules SET confirmed = 0, problem = ? WHERE name = ?"
+
+_SCHEDULES = f"""
+SELECT {_SCHEDULE_COLUMNS},
+    (SELECT max(due) FROM autocron_ticks WHERE schedule = name), paused, retired, problem
+FROM autocron_schedules
+"""
 
 # All schedules, the next due first.
-SCHEDULES = """
-SELECT name, task, rule, queue, priority, retries, ttl, start_now, next_at
-FROM autocron_schedules ORDER BY next_at, name
+SCHEDULES = f"{_SCHEDULES} ORDER BY next_at IS NULL, next_at, name"
+
+# The schedules whose time has come, and those that were planned by a clock that has been set back since.
+RIPE_SCHEDULES = f"""
+{_SCHEDULES} WHERE confirmed AND next_at IS NOT NULL AND (next_at <= ? OR planned_at > ?)
+ORDER BY next_at, name
 """
 
 # Move a schedule on from one due time to the next; only one of several processes succeeds.
-ADVANCE = "UPDATE autocron_schedules SET next_at = ? WHERE name = ? AND next_at = ? RETURNING 1"
+ADVANCE = """
+UPDATE autocron_schedules SET next_at = ?, planned_at = ? WHERE name = ? AND next_at IS ? RETURNING 1
+"""
+
+# Pause a schedule, or go on with it.
+PAUSE = "UPDATE autocron_schedules SET paused = 1, next_at = NULL WHERE name = ? AND NOT retired"
+RESUME = """
+UPDATE autocron_schedules SET paused = 0, next_at = ?, planned_at = ?
+WHERE name = ? AND paused AND NOT retired
+"""
+
+# Note what came of a due time, unless it has been noted: a clock that is set back meets it again.
+ADD_TICK = """
+INSERT OR IGNORE INTO autocron_ticks (schedule, due, outcome, reason, job, noted_at)
+VALUES (?, ?, ?, ?, ?, ?) RETURNING 1
+"""
+
+# A run is known by its job's row, whose number may have been given anew when that was deleted.
+_RUN_THAT_HAS_NOT_ENDED = """
+FROM autocron_runs AS run JOIN autocron_jobs AS job
+    ON job.seq = run.seq AND job.schedule = run.schedule AND job.state < 3
+"""
+
+ADD_RUN = "INSERT OR REPLACE INTO autocron_runs (schedule, seq, held) VALUES (?, ?, ?)"
+
+# The first runs of a schedule that have not ended.
+UNENDED_RUNS = f"""
+SELECT job.id {_RUN_THAT_HAS_NOT_ENDED} WHERE run.schedule = ? ORDER BY run.seq LIMIT ?
+"""
+
+# Remove the runs of a schedule that have ended.
+REMOVE_ENDED_RUNS = f"""
+DELETE FROM autocron_runs
+WHERE schedule = :name AND seq NOT IN (
+    SELECT run.seq {_RUN_THAT_HAS_NOT_ENDED} WHERE run.schedule = :name)
+"""
+
+# The runs that wait for earlier ones of their schedule, and have become the earliest.
+FIRST_HELD = f"""
+SELECT waiting.schedule, waiting.seq
+FROM autocron_runs AS waiting
+WHERE waiting.held AND waiting.seq = (
+    SELECT run.seq {_RUN_THAT_HAS_NOT_ENDED}
+    WHERE run.schedule = waiting.schedule ORDER BY run.seq LIMIT 1)
+"""
+
+# Let one of them go.
+RELEASE_JOB = "UPDATE autocron_jobs SET state = 1 WHERE seq = ? AND state = -1"
+RELEASE_RUN = "UPDATE autocron_runs SET held = 0 WHERE schedule = ? AND seq = ?"
+
+# What came of the latest due times.
+TICKS = """
+SELECT schedule, due, outcome, reason, job, noted_at FROM autocron_ticks
+WHERE schedule = ? ORDER BY due DESC LIMIT ?
+"""
+
+# Forget due times after a moment: the clock was set back, and they are yet to come.
+FORGET_TICKS = "DELETE FROM autocron_ticks WHERE schedule = ? AND due > ?"
+
+# Keep only the latest ticks of a schedule.
+FORGET_OLD_TICKS = """
+DELETE FROM autocron_ticks WHERE schedule = ? AND due <= (
+    SELECT due FROM autocron_ticks WHERE schedule = ? ORDER BY due DESC LIMIT 1 OFFSET ?)
+"""
 
 ADD_WORKER = "INSERT OR REPLACE INTO autocron_workers (number, pid, started_at) VALUES (?, ?, ?)"
 REMOVE_WORKER = "DELETE FROM autocron_workers WHERE number = ?"

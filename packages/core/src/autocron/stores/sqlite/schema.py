@@ -25,6 +25,7 @@ CREATE TABLE autocron_jobs (
     ttl REAL,                             -- seconds; NULL: as the settings say
     enqueued_at REAL NOT NULL,            -- all times: seconds since 1970 UTC
     run_at REAL,                          -- NULL: at once, whatever the clock says
+    delay REAL,                           -- seconds, if run_at was counted from a moment
     worker INTEGER,
     started_at REAL,
     finished_at REAL,
@@ -33,15 +34,13 @@ CREATE TABLE autocron_jobs (
     result TEXT,
     error TEXT,
     traceback TEXT,
-    schedule TEXT,
-    scheduled_for REAL
+    schedule TEXT,                        -- of which it is a run,
+    scheduled_for REAL                    -- and for which due time
 ) STRICT;
 CREATE INDEX autocron_active ON autocron_jobs (state, queue, priority DESC, seq)
     WHERE state > 0 AND state < 3;
-CREATE INDEX autocron_later ON autocron_jobs (run_at) WHERE state = 0;
+CREATE INDEX autocron_later ON autocron_jobs (run_at, delay) WHERE state = 0;
 CREATE INDEX autocron_expiring ON autocron_jobs (expires_at) WHERE expires_at IS NOT NULL;
-CREATE UNIQUE INDEX autocron_ticks ON autocron_jobs (schedule, scheduled_for)
-    WHERE schedule IS NOT NULL;
 
 CREATE TABLE autocron_queues (
     name TEXT PRIMARY KEY
@@ -56,7 +55,42 @@ CREATE TABLE autocron_schedules (
     retries INTEGER NOT NULL,
     ttl REAL,
     start_now INTEGER NOT NULL,
-    next_at REAL NOT NULL
+    timezone TEXT,                        -- NULL: the machine's
+    catch_up TEXT NOT NULL,
+    grace REAL NOT NULL,
+    overlap TEXT NOT NULL,
+    anchor REAL NOT NULL,                 -- when it was first registered
+    planned_at REAL NOT NULL,             -- when next_at was worked out
+    next_at REAL,                         -- NULL: it is not going to be due
+    paused INTEGER NOT NULL DEFAULT 0,
+    retired INTEGER NOT NULL DEFAULT 0,
+    confirmed INTEGER NOT NULL DEFAULT 1, -- 0: the present workers have not registered it yet,
+    problem TEXT                          -- or this keeps it from being due
+) STRICT, WITHOUT ROWID;
+
+-- The jobs of schedules that may not have ended: apart from all others, whose every change of state
+-- would have to keep an index on them. Those that have ended are removed when the next is due.
+CREATE TABLE autocron_runs (
+    schedule TEXT NOT NULL,
+    seq INTEGER NOT NULL,                 -- of the job
+    held INTEGER NOT NULL,                -- 1: it waits for earlier ones
+    PRIMARY KEY (schedule, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX autocron_held ON autocron_runs (schedule) WHERE held;
+
+CREATE TABLE autocron_generation (
+    number INTEGER NOT NULL               -- of the workers whose schedules are the present ones
+) STRICT;
+INSERT INTO autocron_generation (number) VALUES (0);
+
+CREATE TABLE autocron_ticks (
+    schedule TEXT NOT NULL,
+    due REAL NOT NULL,
+    outcome TEXT NOT NULL,                -- see model.TickOutcome
+    reason TEXT,
+    job TEXT,
+    noted_at REAL NOT NULL,
+    PRIMARY KEY (schedule, due)           -- each due time comes once
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE autocron_workers (

@@ -7,28 +7,32 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from autocron.clock import CLOCK_TOLERANCE, Clock
 from autocron.errors import DatabaseUnusable, NewerSchema
 from autocron.model import (
     DEFAULT_TTL,
     ClaimedJob,
-    DueSchedule,
+    ClockSet,
     Failed,
     Job,
     JobStatus,
     NewJob,
-    Options,
+    NewTick,
     Outcome,
     Reclaimed,
     Retrying,
-    Schedule,
     Settled,
+    StoredSchedule,
     Succeeded,
+    Tick,
     WorkerInfo,
 )
 from autocron.stores.protocol import Turn
 from autocron.stores.sqlite import queries, schema
 from autocron.stores.sqlite.database import NO_JOBS, Connection, Database, Row
+from autocron.stores.sqlite.jobs import claimed_job, identity, new_row, stored_job
 from autocron.stores.sqlite.queries import STATUS_OF, State
+from autocron.stores.sqlite.schedules import fire, register, release_held, stored_schedule, tick_of
 
 _NOBODY_WAITS = 0
 
@@ -54,10 +58,10 @@ class SqliteStore:
 
     def enqueue(self, jobs: Sequence[NewJob], now: float) -> None:
         if len(jobs) == 1 and jobs[0].options.queue in self._known_queues:
-            self._database.execute(queries.ENQUEUE, _new_row(jobs[0], now))
+            self._database.execute(queries.ENQUEUE, new_row(jobs[0], now))
             return
         queues = frozenset([job.options.queue for job in jobs])
-        rows = [_new_row(job, now) for job in jobs]
+        rows = [new_row(job, now) for job in jobs]
         self._database.transaction(lambda connection: _enqueue(connection, queues, rows))
         self._known_queues |= queues
 
@@ -66,13 +70,15 @@ class SqliteStore:
 
     def get(self, job_id: str) -> Job | None:
         rows = self._database.query(queries.GET, (job_id,))
-        return _job(rows[0]) if rows else None
+        return stored_job(rows[0]) if rows else None
 
     def latest(self, limit: int, status: JobStatus | None = None) -> list[Job]:
         if status is None:
-            return [_job(row) for row in self._database.query(queries.LIST, (limit,))]
+            return [stored_job(row) for row in self._database.query(queries.LIST, (limit,))]
         states = json.dumps([int(state) for state, known in STATUS_OF.items() if known is status])
-        return [_job(row) for row in self._database.query(queries.LIST_STATES, (states, limit))]
+        return [
+            stored_job(row) for row in self._database.query(queries.LIST_STATES, (states, limit))
+        ]
 
     def counts(self) -> dict[JobStatus, int]:
         counts = dict.fromkeys(JobStatus, 0)
@@ -93,7 +99,7 @@ class SqliteStore:
     # Jobs, as workers see them ----------------------------------------------------------------
 
     def claim(self, worker: int, now: float) -> ClaimedJob | None:
-        return _claimed(self._database.execute(queries.CLAIM, (worker, now)))
+        return claimed_job(self._database.execute(queries.CLAIM, (worker, now)))
 
     def settle(
         self, job: ClaimedJob, outcome: Outcome, now: float, claim_for: int | None = None
@@ -107,12 +113,12 @@ class SqliteStore:
                 if claim_for is not None
                 else []
             )
-            return Settled(bool(ended), ended == [(1,)], _claimed(claimed))
+            return Settled(bool(ended), ended == [(1,)], claimed_job(claimed))
 
         return self._database.transaction(end_and_claim)
 
     def _end_of(self, job: ClaimedJob, outcome: Outcome, now: float) -> tuple[str, dict[str, Any]]:
-        values = _identity(job) | {"now": now, "ttl": self._ttl}
+        values = identity(job) | {"now": now, "ttl": self._ttl}
         values |= {"result": None, "error": None, "traceback": None}
         match outcome:
             case Succeeded(result):
@@ -125,7 +131,7 @@ class SqliteStore:
                 return queries.RETRY, values | changes
 
     def release(self, job: ClaimedJob) -> bool:
-        values = _identity(job)
+        values = identity(job)
         return bool(self._database.execute(queries.RELEASE, values))
 
     # What the supervisor does -----------------------------------------------------------------
@@ -148,6 +154,23 @@ class SqliteStore:
             lambda connection: connection.execute(queries.PROMOTE, (now, limit)).rowcount
         )
 
+    def release_held(self) -> int:
+        if not self._database.query(queries.FIRST_HELD):
+            return 0
+        return self._database.transaction(release_held)
+
+    def shift_times(self, change: ClockSet, clock: Clock) -> None:
+        def shift(connection: Connection) -> None:
+            values = {"seconds": change.seconds, "since": change.since, "until": clock()}
+            connection.execute(queries.SHIFT_DELAYS, values)
+            connection.execute(queries.SHIFT_EXPIRY, values)
+
+        self._database.transaction(shift)
+
+    def shorten_delays(self, now: float) -> None:
+        if self._database.query(queries.ANY_TOO_LONG, (now + CLOCK_TOLERANCE,)):
+            self._database.execute(queries.SHORTEN_DELAYS, {"now": now})
+
     def next_due(self) -> float | None:
         return self._database.query(queries.NEXT_DUE)[0][0]  # type: ignore[no-any-return]
 
@@ -158,30 +181,68 @@ class SqliteStore:
 
     # Schedules --------------------------------------------------------------------------------
 
-    def register(self, schedules: Sequence[DueSchedule], now: float) -> None:
-        rows = [_schedule_row(due) for due in schedules]
-        names = json.dumps([due.schedule.name for due in schedules])
+    def register(
+        self, schedules: Sequence[StoredSchedule], generation: int | None = None
+    ) -> list[str]:
+        return self._database.transaction(
+            lambda connection: register(connection, schedules, generation)
+        )
 
-        def replace(connection: Connection) -> None:
-            connection.executemany(queries.REGISTER, rows)
-            connection.execute(queries.RETIRE, (names,))
+    def generation(self) -> int:
+        return self._database.query(queries.GENERATION)[0][0]  # type: ignore[no-any-return]
 
-        self._database.transaction(replace)
+    def await_registration(self) -> None:
+        def begin(connection: Connection) -> None:
+            connection.execute(queries.NEXT_GENERATION)
+            connection.execute(queries.UNCONFIRM)
 
-    def schedules(self) -> list[DueSchedule]:
-        return [_due_schedule(row) for row in self._database.query(queries.SCHEDULES)]
+        self._database.transaction(begin)
 
-    def fire(self, due: DueSchedule, next_due: float, job: NewJob, now: float) -> bool:
-        name = due.schedule.name
-        row = _new_row(job, now, schedule=name, scheduled_for=due.due)
+    def set_aside(self, name: str, problem: str) -> None:
+        self._database.execute(queries.SET_ASIDE, (problem, name))
 
-        def advance_and_enqueue(connection: Connection) -> bool:
-            if not connection.execute(queries.ADVANCE, (next_due, name, due.due)).fetchall():
-                return False
-            connection.execute(queries.ADD_QUEUE, (job.options.queue,))
-            return bool(connection.execute(queries.ENQUEUE_TICK, row).fetchall())
+    def schedules(self) -> list[StoredSchedule]:
+        return [stored_schedule(row) for row in self._database.query(queries.SCHEDULES)]
 
-        return self._database.transaction(advance_and_enqueue)
+    def ripe_schedules(self, now: float) -> list[StoredSchedule]:
+        rows = self._database.query(queries.RIPE_SCHEDULES, (now, now + CLOCK_TOLERANCE))
+        return [stored_schedule(row) for row in rows]
+
+    def fire(
+        self,
+        stored: StoredSchedule,
+        ticks: Sequence[NewTick],
+        next_due: float | None,
+        now: float,
+    ) -> list[Tick]:
+        return self._database.transaction(
+            lambda connection: fire(connection, stored, ticks, next_due, now)
+        )
+
+    def replan(
+        self, stored: StoredSchedule, next_due: float, now: float, forget_after: float
+    ) -> None:
+        name = stored.schedule.name
+
+        def change(connection: Connection) -> None:
+            advance = (next_due, now, name, stored.due)
+            if connection.execute(queries.ADVANCE, advance).fetchall():
+                connection.execute(queries.FORGET_TICKS, (name, forget_after))
+
+        self._database.transaction(change)
+
+    def pause(self, name: str) -> None:
+        self._database.execute(queries.PAUSE, (name,))
+
+    def resume(self, name: str, next_due: float, now: float) -> None:
+        def change(connection: Connection) -> None:
+            connection.execute(queries.RESUME, (next_due, now, name))
+            connection.execute(queries.FORGET_TICKS, (name, now))
+
+        self._database.transaction(change)
+
+    def ticks(self, schedule: str, limit: int) -> list[Tick]:
+        return [tick_of(row) for row in self._database.query(queries.TICKS, (schedule, limit))]
 
     # Workers and settings ---------------------------------------------------------------------
 
@@ -257,60 +318,3 @@ class SqliteStore:
 def _enqueue(connection: Connection, queues: frozenset[str], rows: list[Row]) -> None:
     connection.executemany(queries.ADD_QUEUE, [(queue,) for queue in queues])
     connection.executemany(queries.ENQUEUE, rows)
-
-
-def _new_row(
-    job: NewJob, now: float, schedule: str | None = None, scheduled_for: float | None = None
-) -> Row:
-    options = job.options
-    run_at = options.run_at if options.delay is None else now + options.delay
-    if run_at is not None and run_at <= now:
-        run_at = None
-    return (
-        job.id,
-        job.task,
-        job.arguments,
-        options.queue,
-        options.priority,
-        1 if run_at is None else 0,
-        options.retries,
-        options.ttl,
-        now,
-        run_at,
-        schedule,
-        scheduled_for,
-    )
-
-
-def _identity(job: ClaimedJob) -> dict[str, Any]:
-    return {"id": job.id, "attempt": job.attempt, "place": job.place}
-
-
-def _claimed(rows: list[Row]) -> ClaimedJob | None:
-    return ClaimedJob(*rows[0]) if rows else None
-
-
-def _job(row: Row) -> Job:
-    # `status` is the sixth column and the sixth field
-    return Job(*row[:5], STATUS_OF[row[5]], *row[6:])  # type: ignore[call-arg]
-
-
-def _schedule_row(due: DueSchedule) -> Row:
-    schedule, options = due.schedule, due.schedule.options
-    return (
-        schedule.name,
-        schedule.task,
-        schedule.rule,
-        options.queue,
-        options.priority,
-        options.retries,
-        options.ttl,
-        schedule.start_now,
-        due.due,
-    )
-
-
-def _due_schedule(row: Row) -> DueSchedule:
-    name, task, rule, queue, priority, retries, ttl, start_now, next_at = row
-    options = Options(queue=queue, priority=priority, retries=retries, ttl=ttl)
-    return DueSchedule(Schedule(name, task, rule, options, bool(start_now)), next_at)

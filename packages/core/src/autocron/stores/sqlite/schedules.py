@@ -1,0 +1,158 @@
+"""Schedules and their ticks as rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from autocron.model import (
+    NewTick,
+    Options,
+    Schedule,
+    StoredSchedule,
+    Tick,
+    TickOutcome,
+)
+from autocron.stores.sqlite import queries
+from autocron.stores.sqlite.database import Connection, Row
+from autocron.stores.sqlite.jobs import new_row
+from autocron.stores.sqlite.queries import State
+
+MOST_HELD = 100
+"""How many runs of a schedule may wait for one another."""
+
+_KEPT_TICKS = 1000
+
+
+def schedule_row(stored: StoredSchedule) -> Row:
+    """Return what `queries.REGISTER` takes."""
+    schedule, options = stored.schedule, stored.schedule.options
+    return (
+        schedule.name,
+        schedule.task,
+        schedule.rule,
+        options.queue,
+        options.priority,
+        options.retries,
+        options.ttl,
+        schedule.start_now,
+        schedule.timezone,
+        schedule.catch_up,
+        schedule.grace,
+        schedule.overlap,
+        stored.anchor,
+        stored.planned_at,
+        stored.due,
+    )
+
+
+def stored_schedule(row: Row) -> StoredSchedule:
+    """Return a row of `queries.SCHEDULES` as what it stands for."""
+    name, task, rule, queue, priority, retries, ttl, start_now, *others = row
+    zone, catch_up, grace, overlap, anchor, planned_at, due, last_due, paused, retired, problem = (
+        others
+    )
+    schedule = Schedule(
+        name, task, rule,
+        options=Options(queue=queue, priority=priority, retries=retries, ttl=ttl),
+        start_now=bool(start_now),
+        timezone=zone,
+        catch_up=catch_up,
+        grace=grace,
+        overlap=overlap,
+    )  # fmt: skip
+    return StoredSchedule(
+        schedule,
+        due=due,
+        anchor=anchor,
+        planned_at=planned_at,
+        last_due=last_due,
+        paused=bool(paused),
+        retired=bool(retired),
+        problem=problem,
+    )
+
+
+def tick_of(row: Row) -> Tick:
+    """Return a row of `queries.TICKS` as what it stands for."""
+    schedule, due, outcome, reason, job, noted_at = row
+    return Tick(schedule, due, TickOutcome(outcome), reason, job, noted_at)
+
+
+def register(
+    connection: Connection, schedules: Sequence[StoredSchedule], generation: int | None
+) -> list[str]:
+    """Register schedules, unless there is a later generation, and retire all others."""
+    (present,) = connection.execute(queries.GENERATION).fetchone()
+    if generation not in (None, present):
+        return []
+    for stored in schedules:
+        schedule = stored.schedule
+        identity = {"name": schedule.name, "rule": schedule.rule, "timezone": schedule.timezone}
+        connection.execute(queries.FORGET_CHANGED, identity | {"now": stored.planned_at})
+        connection.execute(queries.REGISTER, schedule_row(stored))
+    names = json.dumps([stored.schedule.name for stored in schedules])
+    return [name for (name,) in connection.execute(queries.RETIRE, (names,)).fetchall()]
+
+
+def fire(
+    connection: Connection,
+    stored: StoredSchedule,
+    ticks: Sequence[NewTick],
+    next_due: float | None,
+    now: float,
+) -> list[Tick]:
+    """Move a schedule on to its next due time, and put in the jobs of those that have come."""
+    name = stored.schedule.name
+    advance = (next_due, now, name, stored.due)
+    if not connection.execute(queries.ADVANCE, advance).fetchall():
+        return []
+    # What was noted of times that are yet to come was noted by a clock that was ahead.
+    connection.execute(queries.FORGET_TICKS, (name, now))
+    connection.execute(queries.REMOVE_ENDED_RUNS, {"name": name})
+    noted = [_note(connection, name, tick, now) for tick in ticks]
+    connection.execute(queries.FORGET_OLD_TICKS, (name, name, _KEPT_TICKS))
+    return [tick for tick in noted if tick is not None]
+
+
+def _note(connection: Connection, name: str, new: NewTick, now: float) -> Tick | None:
+    """Note a tick, and put in its job if there is to be one; None if it has been noted before."""
+    state, reason = _place(connection, name, new)
+    outcome = TickOutcome.FIRED
+    if state is None:
+        outcome = TickOutcome.MISSED if new.job is None else TickOutcome.SKIPPED
+    job = new.job if state is not None else None
+    tick = Tick(name, new.due, outcome, reason, job.id if job else None, now)
+    row = (tick.schedule, tick.due, str(tick.outcome), tick.reason, tick.job, tick.noted_at)
+    if not connection.execute(queries.ADD_TICK, row).fetchall():
+        return None
+    if job is not None and state is not None:
+        connection.execute(queries.ADD_QUEUE, (job.options.queue,))
+        row = new_row(job, now, name, new.due, state)
+        seq = connection.execute(queries.ENQUEUE, row).lastrowid
+        connection.execute(queries.ADD_RUN, (name, seq, state is State.HELD))
+    return tick
+
+
+def _place(connection: Connection, name: str, new: NewTick) -> tuple[State | None, str | None]:
+    """Return the state in which a run begins, None if it does not, and why it does not begin at once."""
+    if new.job is None:
+        return None, new.reason
+    unended = connection.execute(queries.UNENDED_RUNS, (name, MOST_HELD + 1)).fetchall()
+    if not unended or new.overlap == "allow":
+        return State.READY, None
+    reason = f"the run before (job {unended[-1][0]}) had not ended"
+    if new.overlap == "skip":
+        return None, reason
+    if len(unended) > MOST_HELD:
+        return None, f"{MOST_HELD} runs were waiting already"
+    return State.HELD, reason
+
+
+def release_held(connection: Connection) -> int:
+    """Let the runs go that have waited for others, and are the earliest of their schedule now."""
+    released = connection.execute(queries.FIRST_HELD).fetchall()
+    for schedule, seq in released:
+        connection.execute(queries.RELEASE_JOB, (seq,))
+        connection.execute(queries.RELEASE_RUN, (schedule, seq))
+    return len(released)
