@@ -139,6 +139,15 @@ def latency_times(count: int, pause: float) -> list[float]:
     return times
 
 
+def lateness(count: int, delay: float) -> list[float]:
+    """By how much the first line of jobs comes after their due times, one job after the other."""
+    times = []
+    for _ in range(count):
+        due = time.monotonic_ns() + delay * 1e9
+        times.append((site.now.options(seconds=delay)().wait(60) - due) / 1e9)
+    return times
+
+
 def drain_rate(folder: Path, name: str, count: int) -> float:
     """Jobs a second, from the first job's start to the last job's end, by the store's own times."""
     with started(folder, name, autostart=False):
@@ -218,6 +227,20 @@ def latency(folder: Path, scale: Scale) -> Iterator[Row]:
         quantile(ours, 0.5) / quantile(floor, 0.5),
         "p50 ≤ 0.7 ms, p99 ≤ 2.5 ms",
     )
+
+
+def due(folder: Path, scale: Scale) -> Iterator[Row]:
+    """From the due time of a delayed job to the first line of its task, on an idle system."""
+    for name, each in (("alone", 0), ("deep", scale.later // _LATER_KINDS)):
+        _fill_for_later(folder, name, each)
+        with started(folder, name, workers=2) as database:
+            all_workers(database, 2)
+            times = lateness(scale.latencies // 10, 0.1)
+        yield Row(
+            f"due time to first line of the task, {each * _LATER_KINDS:,} others due later",
+            f"{microseconds(times)}, max {max(times) * 1e6:.0f} µs",
+            goal="max ≤ 20 ms",
+        )
 
 
 def drain(folder: Path, scale: Scale) -> Iterator[Row]:
@@ -414,7 +437,7 @@ def bulk(folder: Path, _scale: Scale) -> Iterator[Row]:
 
 MEASURES = {
     measure.__name__: measure
-    for measure in (call, busy, latency, drain, end_to_end, depth, bulk, start, idle)
+    for measure in (call, busy, latency, due, drain, end_to_end, depth, bulk, start, idle)
 }
 
 if sys.platform != "linux":
