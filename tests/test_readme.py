@@ -42,16 +42,17 @@ def test_the_test_command_runs_a_label_of_tox(root, readme):
     assert "check = " in tox["tox"]["labels"]
 
 
-def test_ci_runs_the_test_command_and_then_the_matrix(root, tmp_path):
+def test_ci_runs_the_test_command_and_then_the_rest(root, tmp_path):
     """`.ci/run` takes its command from the README: with another README it runs another command."""
     shutil.copytree(root / ".ci", tmp_path / ".ci")
     stand_in = "echo 'echo tox $*' > .venv/bin/tox && chmod +x .venv/bin/tox"
     command = f"python3 -m venv --without-pip .venv && {stand_in} && echo from the README"
     (tmp_path / "README.md").write_text(f"<!-- test -->\n```console\n{command}\n```\n")
     run = subprocess.run([tmp_path / ".ci/run"], check=True, capture_output=True, text=True)
-    first, second = run.stdout.splitlines()
+    first, second, third = run.stdout.splitlines()
     assert first == "from the README"
     assert second.startswith("tox run -m matrix --skip-env py3")
+    assert third.startswith("tox run -e soak")
 
 
 @pytest.mark.parametrize("tool", ["autocron", "flask autocron"])
