@@ -129,6 +129,8 @@ def _check_names(function: str, given: Iterable[str], known: set[str]) -> None:
             hint = (
                 f": put it on the task, with @autocron.delay({name}=...) below @autocron.{function}"
             )
+        if (function, name) == ("every", "timezone"):
+            hint = ": an interval is as long in every zone, so leave it out"
         raise TypeError(f"{function}() got an unexpected keyword argument {name!r}{hint}")
 
 

@@ -117,8 +117,8 @@ class UnknownSchedule(AutocronError, LookupError):
     """There is no schedule of that name in the database."""
 
     message = (
-        "there is no schedule {name!r} ({hint}): a schedule has the name of its module and function, and "
-        "is known as soon as a worker has imported it."
+        "there is no schedule {name!r} ({hint}): it has the name of its module and function, and is known as "
+        "soon as a worker has imported it; the verb `schedules` of the admin tool lists them."
     )
 
 

@@ -71,6 +71,9 @@ def _timestamp(moment: Any) -> float:
         timestamp = moment.timestamp()
     except (OverflowError, ValueError, OSError):
         timestamp = 0.0 if moment.year < 1970 else math.inf
+    except TypeError:
+        reason = "has a time zone that does not say how far it is from UTC"
+        raise InvalidOption(option="schedule", value=moment, reason=reason) from None
     now = datetime.now().timestamp()
     if not timestamp - now <= LONGEST_DELAY:
         reason = "must not be more than 100 years from now"
@@ -122,8 +125,8 @@ def check_schedule_options(given: Mapping[str, Any]) -> dict[str, Any]:
 def _grace(value: Any) -> float:
     try:
         return _seconds("grace", value)
-    except InvalidOption as error:
-        raise ValueError(error.details["reason"]) from None
+    except InvalidOption:
+        raise ValueError(f"must be a number of seconds from 0 to {LONGEST_DELAY:.0f}") from None
 
 
 def _one_of(*choices: Any) -> Callable[[Any], Any]:

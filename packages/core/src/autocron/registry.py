@@ -118,7 +118,8 @@ def register_schedule(schedule: Schedule, task: RegisteredTask) -> None:
         InvalidTask: there is a schedule of that name already.
     """
     if schedule.name in _schedules:
-        raise InvalidTask(function=schedule.name, reason="it has a schedule already: use one")
+        reason = "it has a schedule already: for a second one write a second function that calls it"
+        raise InvalidTask(function=schedule.name, reason=reason)
     _schedules[schedule.name] = schedule
     _tasks[task.name] = (task, _origin_of(task.function))
 

@@ -250,6 +250,9 @@ def make_task(function: Callable[..., Any], options: Options) -> Task[Any, Any]:
     Raises:
         InvalidTask: a worker could not find the function, or its name is taken.
     """
+    if isinstance(function, ScheduledTask):
+        reason = "it is one already: put @autocron.delay below the decorator of its schedule"
+        raise InvalidTask(function=function.name, reason=reason)
     if isinstance(function, Task):
         raise InvalidTask(function=function.name, reason="it is one already: use one decorator")
     task: Task[Any, Any] = Task(function, registry.name_of(function), options)

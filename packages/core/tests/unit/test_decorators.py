@@ -165,7 +165,7 @@ def test_a_schedule_says_how_it_is_run(make_module):
         ({"catch_up": "never"}, "catch_up 'never': must be one of 'last', 'all', 'skip'"),
         ({"catch_up": True}, "catch_up True: must be one of"),
         ({"overlap": "beside"}, "overlap 'beside': must be one of 'skip', 'queue', 'allow'"),
-        ({"grace": -1}, "grace -1: must be a number from 0 to"),
+        ({"grace": -1}, "grace -1: must be a number of seconds from 0 to"),
         ({"grace": "1"}, "grace '1': must be a number"),
         ({"grace": float("nan")}, "grace nan: must be a number"),
     ],
@@ -221,6 +221,24 @@ def test_what_belongs_to_the_task_is_not_guessed():
         autocron.cron("@daily", retries=3)
     with pytest.raises(TypeError, match=r"put it on the task, with @autocron.delay\(queue="):
         autocron.every(seconds=5, queue="night")
+    with pytest.raises(TypeError, match="'timezone': an interval is as long in every zone"):
+        autocron.every(seconds=5, timezone="UTC")
+
+
+def test_who_has_the_decorators_the_wrong_way_round_is_told(make_module):
+    """A schedule is put on a task, and not a task on a schedule."""
+    with pytest.raises(
+        InvalidTask, match=r"put @autocron.delay below the decorator of its schedule"
+    ):
+        make_module(
+            """
+            import autocron
+
+            @autocron.delay(retries=3)
+            @autocron.cron
+            def f(): ...
+            """
+        )
 
 
 @pytest.mark.parametrize("wrong", [5, "5", lambda: None], ids=["number", "text", "bare"])
@@ -292,6 +310,26 @@ def test_the_setting_is_the_zone_of_schedules_without_one(make_module, path):
         scheduler.register(store, [schedule_of(module.refresh)], 1_000_000.0, "Asia/Kathmandu")
         (time,) = module.refresh.next_runs(1)
         assert (time.timestamp() - 1_000_000) % 86400 == 0
+    finally:
+        autocron.stop()
+
+
+def test_the_coming_times_are_yet_to_come(make_module, path):
+    """Also of a schedule that is known already, and starts at its first registration."""
+    module = make_module(
+        """
+        import autocron
+
+        @autocron.every(days=1, start_now=True)
+        def refresh(): ...
+        """
+    )
+    autocron.start(path, autostart=False)
+    try:
+        store, now = autocron.app.current_client().store, datetime.now(timezone.utc).timestamp()
+        scheduler.register(store, [schedule_of(module.refresh)], now - 3600)
+        (time,) = module.refresh.next_runs(1)
+        assert time.timestamp() == int(now - 3600) + 86400
     finally:
         autocron.stop()
 

@@ -1,5 +1,5 @@
 import math
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone, tzinfo
 
 import pytest
 
@@ -90,6 +90,13 @@ def test_a_moment_in_the_past_means_at_once(moment):
     assert math.isfinite(run_at)
 
 
+class Nowhere(tzinfo):
+    """A zone that does not know its offset."""
+
+    def utcoffset(self, moment):
+        """Return nothing."""
+
+
 @pytest.mark.parametrize(
     "moment",
     [
@@ -100,6 +107,7 @@ def test_a_moment_in_the_past_means_at_once(moment):
         "2026-01-01",
         5,
         True,
+        datetime(2026, 1, 1, tzinfo=Nowhere()),
     ],
     ids=str,
 )

@@ -165,7 +165,9 @@ def test_what_was_typed_in_is_refused(how):
 
 def test_one_function_has_one_schedule(make_module):
     """Two schedules for one function would be two of one name."""
-    with pytest.raises(InvalidTask, match="it has a schedule already: use one"):
+    with pytest.raises(
+        InvalidTask, match="has a schedule already: for a second one write a second function"
+    ):
         make_module(
             """
             import autocron

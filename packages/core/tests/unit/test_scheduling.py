@@ -1,6 +1,8 @@
+import itertools
 import math
 import time
 from datetime import datetime, timedelta
+from enum import IntEnum
 
 import pytest
 from hypothesis import given
@@ -39,6 +41,9 @@ def times(expression, count=4, start=SUNDAY):
         ("0 0 * * 7", ["11-29 00:00", "12-06 00:00"]),
         ("0 0 * * SUN", ["11-29 00:00", "12-06 00:00"]),
         ("0 0 * * 5-7", ["11-27 00:00", "11-28 00:00", "11-29 00:00", "12-04 00:00"]),
+        ("0 0 * * sat-sun", ["11-28 00:00", "11-29 00:00", "12-05 00:00"]),
+        ("0 0 * * MON-SUN", ["11-23 00:00", "11-24 00:00"]),
+        ("0 0 * * sun-sun", ["11-29 00:00", "12-06 00:00"]),
         ("0 0 * * 0-1", ["11-23 00:00", "11-29 00:00", "11-30 00:00"]),
         ("0 0 * * */3", ["11-25 00:00", "11-28 00:00", "11-29 00:00"]),
         ("0 0 1 Jan,jUL *", ["01-01 00:00", "07-01 00:00"]),
@@ -76,8 +81,9 @@ def test_either_day_will_do_if_both_are_restricted():
         ("   ", "needs five fields"),
         ("* * * *", "has 4, and needs five fields"),
         ("* * * * * *", "has 6, and needs five fields"),
-        ("@never", "needs five fields.*@hourly"),
-        ("@", "needs five fields"),
+        ("@never", "there is no such nickname: known are .*@hourly"),
+        ("@dayly", r"there is no such nickname \(did you mean @daily\?\)"),
+        ("@", "there is no such nickname"),
         ("60 * * * *", "minute '60': must be from 0 to 59"),
         ("* 24 * * *", "hour '24': must be from 0 to 23"),
         ("* * 0 * *", "day of month '0': must be from 1 to 31"),
@@ -90,7 +96,8 @@ def test_either_day_will_do_if_both_are_restricted():
         ("-1 * * * *", "minute '-1'"),
         ("1- * * * *", "minute '1-'"),
         ("5-1 * * * *", "minute '5-1': the range ends before it begins.* from 0 to 59"),
-        ("* * * * sat-sun", "the range ends before it begins"),
+        ("* * * * fri-mon", "the range ends before it begins"),
+        ("* * * * 6-0", "the range ends before it begins"),
         ("1-2-3 * * * *", "minute '1-2-3'"),
         ("*/0 * * * *", r"minute '\*/0': a step must be from 1 to 59"),
         ("*/ * * * *", "a step must be"),
@@ -149,6 +156,13 @@ def test_an_impossible_date_takes_no_time():
     assert time.process_time() - began < 1
 
 
+class Number(IntEnum):
+    """As those of `calendar`, from Python 3.12 on."""
+
+    ZERO = 0
+    SIX = 6
+
+
 @pytest.mark.parametrize(
     ("lists", "expression"),
     [
@@ -161,6 +175,7 @@ def test_an_impossible_date_takes_no_time():
         ({"minutes": 5, "months": "Feb"}, "5 * * feb *"),
         ({"minutes": {30, 0, 15}, "months": ["mar", 1, "jan"]}, "0,15,30 * * jan,mar *"),
         ({"days_of_week": 0}, "* * * * 1"),
+        ({"days_of_week": [Number.ZERO], "hours": [Number.SIX]}, "* 6 * * 1"),
     ],
 )
 def test_lists_become_an_expression(lists, expression):
@@ -192,6 +207,9 @@ def test_lists_become_an_expression(lists, expression):
         {"days_of_week": ["someday"]},
         {"days_of_week": []},
         {"minutes": 5.5},
+        {"minutes": b"5"},
+        {"minutes": itertools.count()},
+        {"days_of_week": itertools.repeat(0)},
         {"days": [31], "months": [2]},
     ],
     ids=str,

@@ -16,9 +16,10 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
+from itertools import islice
 from typing import Any, ClassVar, NamedTuple
 
-from autocron.errors import InvalidSchedule
+from autocron.errors import InvalidSchedule, nearest
 from autocron.scheduling.wall import first_moment, next_change, wall_time
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -33,6 +34,7 @@ _NICKNAMES = {
     "@hourly": "0 * * * *",
 }
 _LONGEST_EXPRESSION = 1000
+_LONGEST_LIST = 100
 _LONGEST_MONTHS = dict(enumerate((31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31), 1))
 _SEARCH_YEARS = 40  # 29 February on a given weekday comes back after 28 years, or 40 over 2100
 
@@ -107,15 +109,20 @@ class CronRule:
         """Follow the clock from one change to the next, until it shows a matching minute."""
         wall = wall_time(now, zone)
         start = wall.replace(second=0) + _MINUTE
+        found = self.first_from(start)
         while True:
-            due = now + (self.first_from(start) - wall).total_seconds()
+            due = now + (found - wall).total_seconds()
             change = next_change(now, due, zone)
             if change is None:
                 return due
             now, wall = change, wall_time(change, zone)
-            start = wall.replace(second=0)
-            if start < wall:
-                start += _MINUTE
+            minute = wall.replace(second=0)
+            if minute < wall:
+                minute += _MINUTE
+            if (
+                not start <= minute <= found
+            ):  # or else it is known that nothing matches before `found`
+                start, found = minute, self.first_from(minute)
 
     def next_time(self, moment: datetime) -> datetime:
         """Return the first matching minute after the minute of `moment`.
@@ -179,6 +186,11 @@ def parse_cron(expression: str) -> CronRule:
     """
     _check_text(expression)
     text = expression.strip()
+    if text.startswith("@") and text.lower() not in _NICKNAMES:
+        meant = nearest(text.lower(), _NICKNAMES)
+        hint = f" (did you mean {meant}?)" if meant else ""
+        reason = f"there is no such nickname{hint}: known are {', '.join(_NICKNAMES)}"
+        raise InvalidSchedule(field="cron expression", value=expression, reason=reason)
     parts = _NICKNAMES.get(text.lower(), text).split()
     if len(parts) != len(_FIELDS):
         reason = (
@@ -237,6 +249,8 @@ def _parse_part(field: _Field, part: str) -> Iterable[int]:
             raise InvalidSchedule(field=field.name, value=part, reason=reason)
         return (low,)
     high = _parse_number(field, last, part)
+    if high < low and last.lower() == "sun":
+        high = 7  # the week of crontab(5) begins with 0 and ends with 7, and both are Sunday
     if high < low:
         reason = (
             f"the range ends before it begins: its ends must be from {field.low} to {field.high}"
@@ -302,13 +316,23 @@ def weekdays_from_monday(text: str) -> str:
 def _expression_of(field: _Field, values: Iterable[int | str] | None) -> str:
     if values is None:
         return "*"
-    texts = [str(value) for value in _as_list(values)]
+    texts = [_text_of(value) for value in _as_list(values)]
     if not texts:
         reason = "the list is empty; leave it out to mean all"
         raise InvalidSchedule(field=field.name, value=texts, reason=reason)
+    if len(texts) > _LONGEST_LIST:
+        reason = (
+            f"must be from {field.low} to {field.high}, and not more than {_LONGEST_LIST} values"
+        )
+        raise InvalidSchedule(field=field.name, value=[*texts[:3], "..."], reason=reason)
     # In one order, since a set has another one in each process, and that is no other rule.
     numbers = {_parse_number(field, text, text): text.lower() for text in texts}
     return ",".join(text for _, text in sorted(numbers.items()))
+
+
+def _text_of(value: Any) -> str:
+    # An IntEnum such as `calendar.Month` is an int, and True is none.
+    return str(int(value) if isinstance(value, int) and not isinstance(value, bool) else value)
 
 
 def _weekdays_from_monday(values: Iterable[int | str] | None) -> list[int | str] | None:
@@ -318,15 +342,15 @@ def _weekdays_from_monday(values: Iterable[int | str] | None) -> list[int | str]
 
 
 def _as_list(values: Any) -> list[Any]:
-    if isinstance(values, str) or not isinstance(values, Iterable):
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
         return [values]
-    return list(values)
+    return list(islice(values, _LONGEST_LIST + 1))
 
 
 def _weekday_from_monday(value: int | str) -> int | str:
     if isinstance(value, str) and value.lower() in _WEEKDAYS:
         return value
-    if type(value) is not int or not 0 <= value <= 6:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 6:
         reason = "must be from 0 (Monday) to 6 (Sunday), or a name such as mon"
         raise InvalidSchedule(field="days_of_week", value=value, reason=reason)
-    return (value + 1) % 7
+    return (int(value) + 1) % 7
