@@ -176,12 +176,12 @@ class Client:
         self.store.enqueue(jobs, now)
         # Workers are woken before the disk has it all: a job may run a moment before it is safe
         # from a loss of power, but the caller is not told that it is stored until it is.
-        self._wake(jobs)
+        self._wake(jobs, now)
         if self._is_durable:
             self.store.sync()
 
-    def _wake(self, jobs: Sequence[NewJob]) -> None:
-        at_once = sum(job.options.delay is None and job.options.run_at is None for job in jobs)
+    def _wake(self, jobs: Sequence[NewJob], now: float) -> None:
+        at_once = sum(job.options.due(now) is None for job in jobs)
         for _ in range(min(at_once, _MOST_WAKE_UPS)):
             self._workers.send()
         if at_once < len(jobs):
@@ -219,9 +219,8 @@ class Client:
         from autocron.running import scheduler
 
         self._check_process()
-        stored = (each for each in self.store.schedules() if each.schedule.name == schedule.name)
         zoned = scheduler.in_zone(schedule, self.settings.timezone)
-        return scheduler.plan(zoned, next(stored, None), self._clock())
+        return scheduler.plan(zoned, self.store.schedule(schedule.name), self._clock())
 
     # Finding jobs ---------------------------------------------------------------------------
 

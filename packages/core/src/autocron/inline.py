@@ -38,6 +38,7 @@ def inline_job(job: NewJob, outcome: Succeeded | Failed, began: float, ended: fl
         error=failed.error if failed else None,
         traceback=failed.traceback if failed else None,
         schedule=None,
+        scheduled_for=None,
     )
 
 

@@ -59,6 +59,16 @@ class Options:
     queue: str = DEFAULT_QUEUE
     priority: int = 0
 
+    def due(self, now: float) -> float | None:
+        """Return the time of the first attempt at a job that is put in now; None for at once.
+
+        Example:
+            >>> Options(delay=60.0).due(1000.0), Options(run_at=999.0).due(1000.0)
+            (1060.0, None)
+        """
+        run_at = self.run_at if self.delay is None else now + self.delay
+        return None if run_at is None or run_at <= now else run_at
+
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
@@ -108,6 +118,9 @@ class Job:
     error: str | None
     traceback: str | None
     schedule: str | None
+    """The name of the schedule of which it is a run;"""
+    scheduled_for: float | None
+    """and the due time for which it is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +205,8 @@ class StoredSchedule:
     paused: bool = False
     retired: bool = False
     """Whether the code that the workers have imported does not have it any more."""
+    confirmed: bool = True
+    """Whether one of the present workers has registered it; before that, it is not due."""
     problem: str | None = None
     """Why it is not due, though the code has it: its rule or zone cannot be read."""
 

@@ -36,10 +36,10 @@ def main() -> None:
         Supervisor(settings, orders, store).run()
     except BecomeWorker as fork:
         _show_role()
-        orders, control = fork.orders, fork.control
+        orders, line = fork.orders, fork.line
     else:
         return
-    sys.exit(be_worker(orders, control))
+    sys.exit(be_worker(orders, line))
 
 
 def _show_role() -> None:

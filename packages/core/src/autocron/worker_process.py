@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import signal
 import socket
@@ -42,18 +43,19 @@ class WorkerProcess:
 
     Args:
         orders: what the supervisor told it.
-        control: the pipe from the supervisor; its end tells that the supervisor is gone.
+        line: the descriptor of the line to the supervisor; its end tells that the supervisor is gone.
     """
 
-    def __init__(self, orders: Orders, control: int) -> None:
+    def __init__(self, orders: Orders, line: int) -> None:
         self._orders = orders
-        self._control = control
+        self._line = socket.socket(fileno=line)
         self._settings = settings_from(orders)
         self._folder = RuntimeFolder.of(self._settings.database)
         self._tell_supervisor = Sender(self._folder.supervisor_socket).send
         self._wake_worker = Sender(self._folder.workers_socket).send
         self._own_end, self._other_end = socket.socketpair()
         self._started_at = time.time_ns()
+        self._loaded_at: float = math.inf
         self._files: dict[str, int] = {}
         self._worker: Worker | None = None
         self._store: Store | None = None
@@ -63,7 +65,7 @@ class WorkerProcess:
         """Be a worker; return the exit status."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._end_soon)
-        threading.Thread(target=self._obey, name="autocron-control", daemon=True).start()
+        threading.Thread(target=self._obey, name="autocron-line", daemon=True).start()
         try:
             self._load()
         except BaseException:  # the boundary around the application's code
@@ -72,7 +74,7 @@ class WorkerProcess:
         self._folder.load_error.unlink(missing_ok=True)
         assert self._worker is not None
         self._tell_supervisor(SOMETHING_DUE)
-        self._tell_supervisor(crew.READY)
+        self._say(crew.READY)
         events.emit("worker.ready", number=self._orders.number, pid=os.getpid())
         self._worker.run()
         self._client.stop()
@@ -89,7 +91,8 @@ class WorkerProcess:
         app.become_worker(self._client)
         integration.load()
         self._files = {file: _changed_at(file) for file in _imported_files()}
-        store = SqliteStore(
+        self._loaded_at = time.time_ns()
+        self._store = store = SqliteStore(
             self._settings.database,
             turn=WorkersTurn(self._folder.callers_lock, self._folder.writers_lock),
             busy_timeout=self._settings.busy_timeout,
@@ -100,7 +103,6 @@ class WorkerProcess:
             # The application may have chosen its zone in TZ while it was imported; the supervisor has not.
             zone = self._settings.timezone
             scheduler.register(store, schedules, system_clock(), zone, generation)
-        self._store = store
         self._worker = Worker(self._orders.number, store, self._surroundings(integration))
         if self._is_stopping:
             self._worker.stop()
@@ -147,13 +149,24 @@ class WorkerProcess:
     # Ending ---------------------------------------------------------------------------------
 
     def _obey(self) -> None:
-        """Do what comes through the pipe, and end when its other end is closed."""
-        while command := os.read(self._control, 1):
+        """Do what the supervisor says, and end when it has hung up."""
+        while command := self._hear():
             if command == crew.CHECK_CODE:
                 self._check_code()
             elif command == crew.FINISH:
                 self._stop()
         self._end()
+
+    def _hear(self) -> bytes:
+        """Return the next command; nothing if there will be none."""
+        try:
+            return self._line.recv(1)
+        except OSError:  # it died without having heard what we had said
+            return b""
+
+    def _say(self, message: bytes) -> None:
+        with suppress(OSError):  # it is gone, which `_obey` will hear
+            self._line.send(message)
 
     def _end_soon(self, _number: int, _frame: FrameType | None) -> None:
         self._start_thread(self._end)
@@ -189,22 +202,30 @@ class WorkerProcess:
     # Keeping up with the code ---------------------------------------------------------------
 
     def _check_code(self) -> None:
-        """End, and so be replaced, if a file has changed since it was imported."""
-        for file in _imported_files():
-            changed_at = _changed_at(file)
-            known = self._files.get(file, changed_at)
-            # What changed while it was imported may be known by its new time and have its old code.
-            if changed_at != known or changed_at > self._started_at - _CLOCK_STEP:
-                events.emit("worker.outdated", number=self._orders.number, file=file)
-                self._await_registration()
-                self._stop()
-                return
+        """Have this worker replaced, if a file has changed since it was imported; its job may end first."""
+        if self._is_stopping:
+            return  # it is being replaced already
+        changed = next(filter(self._has_changed, _imported_files()), None)
+        if changed is not None:
+            events.emit("worker.outdated", number=self._orders.number, file=changed)
+            self._await_registration()
+            self._stop()
+            self._say(crew.OUTDATED)
+
+    def _has_changed(self, file: str) -> bool:
+        changed_at = _changed_at(file)
+        # What changed while it was imported may be known by its new time and have its old code.
+        begin, end = self._started_at - _CLOCK_STEP, self._loaded_at + _CLOCK_STEP
+        return changed_at != self._files.get(file, changed_at) or begin < changed_at < end
 
     def _await_registration(self) -> None:
-        """Have the schedules of the changed code registered before any is due again."""
+        """Have the schedules of the changed code registered before any is due again.
+
+        Unless another worker has done so: its successor may have registered them by now.
+        """
         if self._store is not None:
             try:
-                self._store.await_registration()
+                self._store.await_registration(self._orders.generation)
             except StoreError as error:  # then the old ones are due until it has been done
                 number = self._orders.number
                 events.emit("worker.store_failed", number=number, error=error, pause=0.0)
@@ -228,11 +249,11 @@ def _integration_class(name: str) -> type[Integration]:
     return found
 
 
-def be_worker(orders: Orders, control: int) -> int:
+def be_worker(orders: Orders, line: int) -> int:
     """Be a worker process, after the fork; return the exit status."""
     os.setsid()
     os.chdir(orders.code.folder)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     adopt(orders.descriptors["lock"])
-    return WorkerProcess(orders, control).run()
+    return WorkerProcess(orders, line).run()

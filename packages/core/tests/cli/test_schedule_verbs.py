@@ -1,5 +1,6 @@
 """What the command does with schedules, on a database that is there."""
 
+from dataclasses import replace
 from datetime import datetime, timezone
 
 import pytest
@@ -57,7 +58,7 @@ def test_schedules_are_shown(run, registered):
 
 def test_the_latest_outcome_is_shown(run, registered):
     """What came of the latest due time."""
-    scheduler.run_due(registered, registered.next_due(), bool)
+    scheduler.run_due(registered, registered.next_due, bool)
     _, text = run("schedules")
     assert "FIRED 20" in text
 
@@ -76,7 +77,7 @@ def test_schedules_are_shown_to_programs(ask, registered):
 
 def test_the_coming_times_are_shown(run, ask, registered):
     """As many as wanted, in the schedule's zone, with the day."""
-    status, text = run("next-runs", NAME, "--count", "3")
+    status, text = run("next-runs", NAME, "--limit", "3")
     assert status == 0
     heads, *rows = text.splitlines()
     assert (heads.split(), len(rows)) == (["DAY", "TIME"], 3)
@@ -94,7 +95,7 @@ def test_a_schedule_that_is_not_due_says_why(run, registered):
 
 def test_an_expression_can_be_tried_out(run):
     """Without any database."""
-    arguments = ["cron", "0 12 29 2 *", "--timezone", "Asia/Tokyo", "--count", "2"]
+    arguments = ["cron", "0 12 29 2 *", "--timezone", "Asia/Tokyo", "--limit", "2"]
     status, text = run(*arguments, database=False)
     assert status == 0
     assert [row.split()[1:] for row in text.splitlines()[1:]] == [
@@ -108,6 +109,7 @@ def test_an_expression_can_be_tried_out(run):
     [
         (["0 25 * * *"], "hour '25': must be from 0 to 23"),
         (["@daily", "--timezone", "Berlin"], "timezone 'Berlin': must be the name of a time zone"),
+        (["@daily", "--timezone", "UTC-3"], "timezone 'UTC-3': must be the name of a time zone"),
     ],
 )
 def test_an_expression_that_is_wrong_is_explained(run, arguments, message):
@@ -127,6 +129,55 @@ def test_a_schedule_is_paused_and_resumed(run, registered):
     assert not scheduler.find(registered, NAME).paused
 
 
+def test_to_resume_what_was_not_paused_changes_nothing(run, registered):
+    """It says so, and when it is due; or that it was, since nothing runs."""
+    status, text = run("resume", NAME)
+    assert status == 0
+    assert text.startswith(f"{NAME} was not paused, and is due next at 20")
+    stored = registered.schedule("shop.refresh")
+    long_ago = replace(stored, due=1_700_000_000.0)
+    registered.register([replace(long_ago, schedule=replace(stored.schedule, rule="every 60"))])
+    _, text = run("resume", "shop.refresh")
+    assert "was not paused, and has been due since the application ended, first at 2023" in text
+
+
+def test_what_was_missed_before_a_pause_is_shown(run, registered):
+    """Nobody has run it since the application ended."""
+    stored = registered.schedule("shop.refresh")
+    changed = replace(stored.schedule, rule="every 60")
+    registered.register([replace(stored, due=stored.anchor - 3600, schedule=changed)])
+    run("pause", "shop.refresh")
+    _, text = run("ticks", "shop.refresh")
+    assert "MISSED   -    nothing ran then, nor since" in text
+    assert text.endswith("; then it was paused\n")
+
+
+def test_a_schedule_that_no_worker_has_imported_yet_is_not_loaded(run, registered):
+    """Since the code has changed, nothing is due before one has."""
+    registered.await_registration()
+    _, text = run("schedules")
+    assert "Asia/Tokyo  not loaded" in text
+    assert run("next-runs", NAME) == (0, f"{NAME} is not loaded, and not due at any time.\n")
+
+
+def test_it_is_said_that_nothing_runs_while_autocron_is_disabled(run, registered):
+    """Beside the schedules, and to whoever wants one run now."""
+    run("set", "enabled", "false")
+    _, text = run("schedules")
+    assert text.startswith("autocron is disabled in this database: no schedule runs.\n")
+    _, text = run("run-now", NAME)
+    assert text.endswith(" was put in, and waits: autocron is disabled in this database.\n")
+
+
+def test_a_job_shows_the_due_time_for_which_it_was_run(run, registered):
+    """Which may be long before it was put in."""
+    due = registered.next_due()
+    scheduler.run_due(registered, lambda: due + 30, bool)
+    _, text = run("job", registered.claim(1, due).id)
+    words = datetime.fromtimestamp(due).astimezone().isoformat(" ", "seconds")
+    assert f"scheduled_for  {words}" in text
+
+
 def test_a_schedule_is_run_now(run, registered):
     """Its job can be claimed; a second one waits for the first."""
     status, text = run("run-now", NAME)
@@ -143,7 +194,7 @@ def test_what_came_of_due_times_is_shown(run, registered):
     """Latest first, with the job, or why there was none."""
     run("run-now", NAME)
     due = scheduler.find(registered, NAME).due
-    scheduler.run_due(registered, due, bool)
+    scheduler.run_due(registered, lambda: due, bool)
     status, text = run("ticks", NAME)
     assert status == 0
     latest, first = text.splitlines()[1:]

@@ -34,6 +34,17 @@ def test_a_delayed_job_runs_at_its_time(app: Callable[..., Site]) -> None:
     assert lateness[2] < 1  # on a loaded machine; the benchmarks have the figure
 
 
+def test_what_is_due_already_runs_at_once(app: Callable[..., Site]) -> None:
+    """A moment in the past, or a delay of nothing: an idle worker is woken, as for any other call."""
+    site = app(
+        MORE + "\nimport datetime\nago = datetime.datetime(2020, 1, 1)\n", check_interval=3600
+    )
+    web = site.web()
+    web.run("site.add(1).wait(30)")
+    for options in ("seconds=0", "schedule=site.ago"):
+        assert web.run(f"site.add.options({options})(1).wait(30)") == 2
+
+
 def test_an_earlier_job_is_not_held_up_by_a_later_one(app: Callable[..., Site]) -> None:
     """A job that is due soon runs in time, though the supervisor sleeps until a later one."""
     site = app(MORE, check_interval=3600)

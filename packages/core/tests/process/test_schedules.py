@@ -14,6 +14,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from process_harness import Site, wait_until
 
 TICK = """
@@ -166,6 +167,17 @@ def test_runs_may_be_at_work_beside_each_other(app: Callable[..., Site]) -> None
 # Registration ---------------------------------------------------------------------------------
 
 
+def is_confirmed(site: Site) -> bool:
+    """Whether the present workers have registered all schedules."""
+    return not site.query("SELECT 1 FROM autocron_schedules WHERE NOT confirmed")
+
+
+def generation(site: Site) -> int:
+    """Return the number of the present generation of workers."""
+    ((number,),) = site.query("SELECT number FROM autocron_generation")
+    return int(number)
+
+
 def states(site: Site) -> dict[str, Any]:
     """Return by the name of each function what its schedule's rule is, and whether it is retired."""
     rows = site.query("SELECT name, rule, retired FROM autocron_schedules ORDER BY name")
@@ -238,6 +250,54 @@ def test_nothing_of_the_old_code_is_due_while_the_new_one_loads(
         "SELECT max(due) FROM autocron_ticks WHERE schedule = 'site_app.tick'"
     )
     assert latest < began
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_long_job_holds_up_no_schedule_when_the_code_changes(
+    app: Callable[..., Site], workers: int
+) -> None:
+    """Its worker has the old code until it ends; another takes its place at once, however often that is."""
+    code = TICK.format(options='overlap="allow"')
+    site = app(code, workers=workers)
+    job = site.web().run("site.block('long').id")
+    wait_until(lambda: site.lines("long"), "the start of the long job")
+    for number in range(2):
+        app(f"{code}\nVERSION = {number}\n", workers=workers)
+        site.web()
+        site.workers(workers + 1)
+    web = site.web()  # which finds nothing changed
+    assert web.run("site.add(1).wait(30)") == 2
+    began = time.time()
+    wait_until(lambda: any(due > began + 2 for due in times_run(site)), "due times by the new code")
+    (site.folder / "long.go").touch()
+    assert web.run(f"autocron.result({job!r}).wait(30)") == "long"
+    site.workers(workers)
+    assert not ticks_of(site, "MISSED")
+
+
+def test_old_code_that_looks_late_holds_up_no_schedule(app: Callable[..., Site]) -> None:
+    """A job may keep its worker from looking until another with the new code has registered it."""
+    code = TICK.format(options='overlap="allow"') + (
+        """
+@autocron.delay
+def stop():
+    note("stopped", os.getpid())
+    os.kill(os.getpid(), signal.SIGSTOP)  # as if it did not let go of the interpreter
+"""
+    )
+    site = app(code, workers=2)
+    web = site.web()
+    web.run("site.stop().id")
+    (stopped,) = wait_until(lambda: site.lines("stopped"), "a worker that does not react")
+    old = generation(site)
+    app(code + "\nNEW = True\n", workers=2)
+    site.web()
+    new = wait_until(lambda: (now := generation(site)) > old and is_confirmed(site) and now, "it")
+    os.kill(int(stopped), signal.SIGCONT)
+    wait_until(lambda: int(stopped) not in site.processes("worker"), "the end of the old code")
+    assert (generation(site), is_confirmed(site)) == (new, True)
+    began = time.time()
+    wait_until(lambda: any(due > began + 2 for due in times_run(site)), "due times by the new code")
 
 
 def test_a_database_that_is_locked_at_the_start_changes_nothing(
@@ -351,6 +411,40 @@ def test_an_application_may_choose_its_zone_when_it_is_imported(app: Callable[..
     )
     site.web(TZ="UTC").run("site.add(1).wait(30)")
     assert "T00:00:00+05:45" in tool(site, "next-runs", "site_app.midnight", "--json")
+
+
+def test_a_zone_that_only_the_application_knows_is_that_of_all_due_times(
+    app: Callable[..., Site],
+) -> None:
+    """TZ may hold a rule instead of a name: the supervisor and the tool go by it, too."""
+    site = app(
+        """
+        os.environ["TZ"] = "XXX-5:30"
+        time.tzset()
+
+        @autocron.cron(minutes=range(60), hours=range(24))
+        def minutely(): return autocron.current_job().due
+
+        @autocron.cron("0 0 * * *")
+        def midnight(): ...
+        """
+    )
+    web = site.web(TZ="UTC")
+    web.run("site.add(1).wait(30)")
+    ((planned,),) = site.query(
+        "SELECT next_at FROM autocron_schedules WHERE rule = 'cron 0 0 * * *'"
+    )
+    assert (planned + 5.5 * 3600) % 86400 == 0
+    # As when it is due: the supervisor works out the next time.
+    site.query("UPDATE autocron_schedules SET next_at = next_at - 86400 WHERE next_at = ?", planned)
+    web.run("site.pid.options(seconds=0.1)().wait(30)")
+    wait_until(
+        lambda: site.query("SELECT 1 FROM autocron_ticks WHERE due = ?", planned - 86400), "it"
+    )
+    assert site.query("SELECT next_at FROM autocron_schedules WHERE rule = 'cron 0 0 * * *'") == [
+        (planned,)
+    ]
+    assert "T00:00:00+05:30" in tool(site, "next-runs", "site_app.midnight", "--json")
 
 
 # The clock ------------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ def test_jobs_for_later_are_not_claimed(store, put, now):
     put("later", delay=1.0, priority=10)
     put("now")
     assert claim_all(store, now + 100) == ["now"]
-    assert store.promote(now + 1, 10) == 1
+    assert store.promote(lambda: now + 1, 10) == 1
     assert claim_all(store, now + 100) == ["later"]
 
 
@@ -66,7 +66,7 @@ def test_a_promoted_job_keeps_its_place(store, put, now):
     """Of equal priority, it goes by when it was put in and not by when it was due."""
     put("early", delay=1.0)
     put("late")
-    store.promote(now + 1, 10)
+    store.promote(lambda: now + 1, 10)
     assert claim_all(store, now + 1) == ["early", "late"]
 
 

@@ -26,6 +26,7 @@ def test_a_job_is_stored_as_it_was_given(store, now):
         error=None,
         traceback=None,
         schedule=None,
+        scheduled_for=None,
     )
 
 

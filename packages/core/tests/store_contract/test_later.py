@@ -5,11 +5,11 @@ def test_due_jobs_are_promoted(store, put, now):
     """Those whose time has come, the longest due first, and no more than wanted."""
     for seconds in (30, 10, 20, 40):
         put(f"in {seconds}", delay=float(seconds))
-    assert store.promote(now + 9, 10) == 0
-    assert store.promote(now + 30, 2) == 2
+    assert store.promote(lambda: now + 9, 10) == 0
+    assert store.promote(lambda: now + 30, 2) == 2
     assert [store.claim(1, now).id for _ in range(2)] == ["in 10", "in 20"]
     assert store.claim(1, now) is None
-    assert store.promote(now + 30, 2) == 1
+    assert store.promote(lambda: now + 30, 2) == 1
     assert store.claim(1, now).id == "in 30"
 
 
@@ -17,7 +17,7 @@ def test_a_promoted_job_still_shows_its_time(store, put, now):
     """It is waiting before and after."""
     put("a", delay=5.0)
     assert store.get("a").status == "WAITING"
-    store.promote(now + 5, 10)
+    store.promote(lambda: now + 5, 10)
     job = store.get("a")
     assert (job.status, job.run_at) == ("WAITING", now + 5)
 
@@ -30,9 +30,9 @@ def test_the_next_due_time_is_known(store, put, now):
     put("a", delay=20.0)
     put("b", delay=10.0)
     assert store.next_due() == now + 10
-    store.promote(now + 10, 10)
+    store.promote(lambda: now + 10, 10)
     assert store.next_due() == now + 20
-    store.promote(now + 20, 10)
+    store.promote(lambda: now + 20, 10)
     assert store.next_due() is None
 
 
@@ -54,7 +54,7 @@ def test_outcomes_are_deleted_after_their_time(put, open_store, now):
     expected = [(0, {"none"}), (9, set()), (10, {"short"}), (99, set()), (100, {"usual"})]
     for seconds, gone in expected:
         before = {job.id for job in store.latest(10)}
-        assert store.prune(now + seconds, 10) == len(gone)
+        assert store.prune(lambda seconds=seconds: now + seconds, 10) == len(gone)
         assert before - {job.id for job in store.latest(10)} == gone
     assert store.get("short") is None
 
@@ -63,9 +63,9 @@ def test_only_so_many_are_deleted_at_once(store, put, now):
     """The oldest first."""
     put(*"abcde", ttl=1.0)
     end_all(store, Succeeded("1"), now)
-    assert store.prune(now + 1, 3) == 3
-    assert store.prune(now + 1, 3) == 2
-    assert store.prune(now + 1, 3) == 0
+    assert store.prune(lambda: now + 1, 3) == 3
+    assert store.prune(lambda: now + 1, 3) == 2
+    assert store.prune(lambda: now + 1, 3) == 0
 
 
 def test_jobs_that_have_not_ended_are_kept(store, put, now):
@@ -74,7 +74,7 @@ def test_jobs_that_have_not_ended_are_kept(store, put, now):
     put("waiting", ttl=0.0)
     put("later", ttl=0.0, delay=5.0)
     store.claim(1, now)
-    assert store.prune(now + 1e9, 10) == 0
+    assert store.prune(lambda: now + 1e9, 10) == 0
     assert len(store.latest(10)) == 3
 
 
@@ -83,5 +83,5 @@ def test_a_job_that_crashed_too_often_is_deleted_too(store, put, now):
     put("a", ttl=10.0)
     store.claim(1, now)
     store.reclaim(1, "it was killed", 1, now + 100)
-    assert store.prune(now + 109, 10) == 0
-    assert store.prune(now + 110, 10) == 1
+    assert store.prune(lambda: now + 109, 10) == 0
+    assert store.prune(lambda: now + 110, 10) == 1

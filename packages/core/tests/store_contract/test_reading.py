@@ -72,7 +72,7 @@ def test_a_job_that_is_not_over_is_watched_on(store, put, now):
     store.watch(iter(["a"]))
     retried = store.settle(store.claim(1, now), Retrying(Failed("no", ""), now), now)
     assert retried.awaited is False
-    store.promote(now, 10)
+    store.promote(lambda: now, 10)
     store.release(store.claim(1, now))
     store.claim(1, now)
     store.reclaim(1, "it was killed", 3, now)

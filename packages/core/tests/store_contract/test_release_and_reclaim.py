@@ -77,7 +77,7 @@ def test_failures_are_no_crashes(store, put, now):
     put("a", retries=100)
     for _ in range(5):
         store.settle(store.claim(1, now), Retrying(Failed("no", ""), now), now)
-        store.promote(now, 10)
+        store.promote(lambda: now, 10)
     for status in ("WAITING", "WAITING", "ERROR"):
         store.claim(1, now)
         (reclaimed,) = store.reclaim(1, DEAD, 3, now)

@@ -131,6 +131,20 @@ def test_a_generation_that_is_over_registers_nothing(store, now):
     assert [each.schedule.name for each in store.ripe_schedules(now)] == ["new"]
 
 
+def test_only_the_present_generation_can_begin_another(store, now):
+    """If one with older code comes late, its successor has been registered, and stays so."""
+    store.await_registration()
+    old = store.generation()
+    store.await_registration(old)
+    store.register([planned(now, now)], store.generation())
+    store.await_registration(old)
+    assert len(store.ripe_schedules(now)) == 1
+    assert store.schedule(NAME).confirmed
+    store.await_registration(store.generation())
+    assert store.ripe_schedules(now) == []
+    assert not store.schedule(NAME).confirmed
+
+
 def test_a_schedule_that_cannot_be_read_is_set_aside(store, now):
     """With the reason, until it is registered again; then it is due as it would have been."""
     store.register([planned(now, now)])
@@ -143,7 +157,14 @@ def test_a_schedule_that_cannot_be_read_is_set_aside(store, now):
     assert [(each.problem, each.due) for each in store.ripe_schedules(now)] == [(None, now)]
 
 
-# ripe_schedules, next_due ---------------------------------------------------------------------
+# schedule, ripe_schedules, next_due ---------------------------------------------------------------------
+
+
+def test_a_schedule_is_found_by_its_name(store, now):
+    """As it is among all of them."""
+    store.register([planned(now, now, "a"), planned(now, now, "b")])
+    assert store.schedule("b") == store.schedules()[1]
+    assert store.schedule("c") is None
 
 
 def test_only_those_are_ripe_whose_time_has_come(store, now):
@@ -180,7 +201,8 @@ def test_a_due_time_makes_one_job(store, report, now):
     assert (noted.outcome, noted.reason, noted.noted_at) == (TickOutcome.FIRED, None, now + 1)
     assert report() == replace(before, due=now + 60, planned_at=now + 1, last_due=now)
     job = store.get("a")
-    assert (job.schedule, job.priority, job.enqueued_at) == (NAME, 2, now + 1)
+    assert (job.schedule, job.scheduled_for, job.priority) == (NAME, now, 2)
+    assert job.enqueued_at == now + 1
     claimed = store.claim(1, now)
     assert (claimed.id, claimed.scheduled_for) == ("a", now)
 
@@ -210,20 +232,71 @@ def test_a_schedule_that_is_gone_makes_no_job(store, report, now):
     assert store.latest(10) == []
 
 
-def test_what_was_noted_of_times_to_come_is_forgotten(store, fire, report, now):
-    """It was noted by a clock that was ahead; they have their runs when they come."""
+@pytest.mark.parametrize("change", [{"rule": "every 61"}, {"timezone": "Asia/Tokyo"}])
+def test_a_schedule_that_has_changed_makes_no_job_by_its_old_rule(store, report, now, change):
+    """A scheduler has read it before; what is due by the new rule stays as it is."""
+    before = report()
+    store.register([planned(now, now, **change)])
+    assert store.fire(before, [tick(now, "a")], now + 60, now) == []
+    store.replan(before, now + 30, now, forget_after=now)
+    assert (report().due, store.latest(10)) == (now, [])
+
+
+def test_a_schedule_that_is_to_be_registered_makes_no_job(store, report, now):
+    """Its code has changed since a scheduler has read it: it may be gone."""
+    before = report()
+    store.await_registration()
+    assert store.fire(before, [tick(now, "a")], now + 60, now) == []
+    store.register([planned(now + 60, now + 1)])
+    assert store.fire(report(), [tick(now, "a")], now + 60, now)
+
+
+def test_what_another_has_noted_stays_noted(store, fire, report, now):
+    """Though its clock was a little ahead of this one's."""
     fire(tick(now, "a"), tick(now + 60, "b"))
-    store.resume(NAME, now + 30, now + 5)
-    (stored,) = store.schedules()
-    store.fire(stored, [tick(now + 30, "c")], now + 60, now + 30)
-    assert [each.due for each in store.ticks(NAME, 9)] == [now + 30, now]
+    store.fire(report(), [tick(now + 120, "c")], now + 180, now + 59)
+    assert [each.due for each in store.ticks(NAME, 9)] == [now + 120, now + 60, now]
+
+
+# add_run --------------------------------------------------------------------------------------
+
+
+def test_a_run_is_added(store, report, now):
+    """It is noted, and put in; the due times stay as they are, and when they were planned."""
+    before = report()
+    noted = store.add_run(NAME, tick(now + 1.5, "a"), now + 2)
+    assert (noted.outcome, noted.due, noted.job) == (TickOutcome.FIRED, now + 1.5, "a")
+    assert report() == replace(before, last_due=now + 1.5)
+    assert store.claim(1, now).scheduled_for == now + 1.5
+
+
+def test_a_run_is_added_once(store, report, now):
+    """For each moment; and not to a schedule that is retired, or unknown."""
+    report()
+    assert store.add_run(NAME, tick(now + 1.5, "a"), now)
+    assert store.add_run(NAME, tick(now + 1.5, "b"), now) is None
+    store.register([])
+    assert store.add_run(NAME, tick(now + 2.5, "c"), now) is None
+    assert store.add_run("unknown", tick(now, "d"), now) is None
+    assert [job.id for job in store.latest(9)] == ["a"]
+
+
+def test_an_added_run_goes_by_what_its_tick_says(store, fire, now):
+    """It may have to wait for those before it."""
+    fire(tick(now, "a"))
+    noted = store.add_run(NAME, tick(now + 1.5, "b", "queue"), now + 2)
+    assert (noted.outcome, "a" in noted.reason) == (TickOutcome.FIRED, True)
+    assert [store.claim(1, now).id, store.claim(2, now)] == ["a", None]
+
+
+# More of fire -----------------------------------------------------------------------------------
 
 
 def test_a_due_time_that_comes_again_makes_no_second_job(store, report, now):
     """Not even when its job is long gone: each due time is noted apart from that."""
     assert store.fire(report(), [tick(now, "a", ttl=0.0)], now + 60, now)
     store.settle(store.claim(1, now), Succeeded("null"), now)
-    assert store.prune(now + 1, 10) == 1
+    assert store.prune(lambda: now + 1, 10) == 1
     assert store.fire(report(), [tick(now, "b")], now + 60, now) == []
     assert store.latest(10) == []
 
@@ -336,12 +409,27 @@ def test_queued_runs_come_one_after_the_other(store, fire, now):
     assert store.release_held() == 0
 
 
+def test_the_next_run_is_let_go_with_the_end_of_the_one_before(store, fire, put, now):
+    """In time to be taken before a job that is less urgent, by the worker that has ended it."""
+    for number, name in enumerate("ab"):
+        fire(tick(now + number, name, "queue", priority=1))
+    put("less urgent", "least urgent")
+    first = store.claim(1, now)
+    retried = store.settle(first, Retrying(Failed("no", ""), now + 5), now, 1)
+    assert retried.next.id == "less urgent"
+    store.promote(lambda: now + 5, 10)
+    again = store.claim(2, now + 5)
+    assert (again.id, again.attempt) == ("a", 2)
+    assert store.settle(again, Succeeded("null"), now + 6, 2).next.id == "b"
+    assert store.release_held() == 0
+
+
 def test_a_queued_run_waits_for_retries_too(store, fire, now):
     """A run that is to be tried again has not ended."""
     fire(tick(now, "a", "queue"), tick(now + 1, "b", "queue"))
     end(store, now, Retrying(Failed("no", ""), now + 30))
     assert store.release_held() == 0
-    store.promote(now + 30, 10)
+    store.promote(lambda: now + 30, 10)
     assert end(store, now) == "a"
     assert store.release_held() == 1
 
@@ -368,7 +456,7 @@ def test_a_run_is_held_by_runs_of_its_own_schedule_only(store, now):
 
 def test_a_paused_schedule_is_not_due(store, report, now):
     """Not even if it is registered again, changed or not."""
-    store.pause(NAME)
+    store.pause(NAME, [], now)
     assert (report().paused, report().due) == (True, None)
     assert store.ripe_schedules(now + 999) == []
     assert store.next_due() is None
@@ -377,28 +465,53 @@ def test_a_paused_schedule_is_not_due(store, report, now):
     assert (report().paused, report().due) == (True, None)
 
 
+def test_what_was_missed_before_a_pause_is_noted(store, report, now):
+    """Once, with the pause."""
+    report()
+    for _ in range(2):
+        store.pause(NAME, [NewTick(now, None, reason="it was paused")], now + 1)
+    (noted,) = store.ticks(NAME, 9)
+    assert (noted.outcome, noted.reason) == (TickOutcome.MISSED, "it was paused")
+    store.register([])
+    store.pause(NAME, [NewTick(now + 60, None, reason="it was paused")], now + 61)
+    assert len(store.ticks(NAME, 9)) == 1
+
+
+def test_a_pause_that_ends_forgets_what_is_yet_to_come(store, fire, report, now):
+    """It was noted by a clock that was ahead; but only if it goes on from a moment before that."""
+    fire(tick(now, "a"), tick(now + 60, "b"))
+    store.resume(NAME, now + 30, now + 5, forget_after=now + 5)
+    assert len(store.ticks(NAME, 9)) == 2  # it was not paused
+    store.pause(NAME, [], now + 5)
+    store.resume(NAME, now + 120, now + 5, forget_after=now + 60)
+    assert len(store.ticks(NAME, 9)) == 2
+    store.pause(NAME, [], now + 5)
+    store.resume(NAME, now + 30, now + 5, forget_after=now + 5)
+    assert [each.due for each in store.ticks(NAME, 9)] == [now]
+
+
 def test_a_paused_schedule_goes_on(store, report, now):
     """From the time that is given; to resume twice does no harm."""
-    store.pause(NAME)
-    store.resume(NAME, now + 600, now + 590)
+    store.pause(NAME, [], now)
+    store.resume(NAME, now + 600, now + 590, forget_after=now + 590)
     assert (report().paused, report().due, report().planned_at) == (False, now + 600, now + 590)
-    store.resume(NAME, now + 999, now + 591)
+    store.resume(NAME, now + 999, now + 591, forget_after=now + 591)
     assert report().due == now + 600
 
 
 def test_a_schedule_that_was_paused_meanwhile_makes_no_job(store, report, now):
     """Who has read it before comes too late."""
     before = report()
-    store.pause(NAME)
+    store.pause(NAME, [], now)
     assert store.fire(before, [tick(now, "a")], now + 60, now) == []
 
 
 def test_a_retired_schedule_is_neither_paused_nor_resumed(store, report, now):
     """It is not due in any case."""
     store.register([])
-    store.pause(NAME)
+    store.pause(NAME, [], now)
     assert (report().paused, report().retired) == (False, True)
-    store.resume(NAME, now + 60, now)
+    store.resume(NAME, now + 60, now, forget_after=now)
     assert report().due is None
 
 
@@ -441,8 +554,8 @@ def test_what_was_counted_from_a_moment_moves_with_the_clock(store, put, now):
         now + 60,
         moved + 5,
     ]
-    assert store.prune(moved + 1799, 10) == 0
-    assert store.prune(moved + 1800, 10) == 1
+    assert store.prune(lambda: moved + 1799, 10) == 0
+    assert store.prune(lambda: moved + 1800, 10) == 1
 
 
 def test_what_is_counted_by_the_new_clock_meanwhile_does_not_move(store, open_store, now):
@@ -458,8 +571,30 @@ def test_what_is_counted_by_the_new_clock_meanwhile_does_not_move(store, open_st
 
     store.shift_times(ClockSet(-86400.0, since=moved), ask)
     ending.join(30)
-    assert store.prune(moved + 1805, 10) == 0
-    assert store.prune(moved + 1806, 10) == 1
+    assert store.prune(lambda: moved + 1805, 10) == 0
+    assert store.prune(lambda: moved + 1806, 10) == 1
+
+
+@pytest.mark.parametrize("verb", ["prune", "promote"])
+def test_the_clock_is_asked_when_nobody_else_can_write(store, open_store, now, verb):
+    """What another process counts by a clock that has been set meanwhile is not judged by the old one."""
+    other, moved = open_store(), now - 86400
+    store.enqueue([NewJob("a", NAME, "[[],{}]")], now)
+    claimed, delayed = other.claim(1, now), NewJob("b", NAME, "[[],{}]", Options(delay=5.0))
+    ending = threading.Thread(
+        target=lambda: (
+            other.settle(claimed, Succeeded("null"), moved), other.enqueue([delayed], moved)
+        )
+    )  # fmt: skip
+
+    def ask():
+        ending.start()  # it has to wait, and so comes after
+        return now
+
+    assert getattr(store, verb)(ask, 10) == 0
+    ending.join(30)
+    assert (store.get("a").status, store.get("b").run_at) == ("DONE", moved + 5)
+    assert store.claim(1, now) is None
 
 
 def test_no_delay_is_longer_than_it_was(store, put, now):

@@ -39,7 +39,7 @@ def test_a_retry_waits_for_its_time(store, put, now):
     assert (job.error, job.worker, job.finished_at) == (FAILURE.error, None, None)
     assert store.claim(1, now + 9) is None
     assert store.next_due() == now + 5
-    assert store.promote(now + 5, 10) == 1
+    assert store.promote(lambda: now + 5, 10) == 1
     again = store.claim(2, now + 5)
     assert (again.id, again.attempt) == ("a", 2)
 
@@ -48,7 +48,7 @@ def test_success_after_a_retry_leaves_no_error(store, put, now):
     """The outcome is that of the last attempt."""
     put("a", retries=1)
     store.settle(store.claim(1, now), Retrying(FAILURE, now), now)
-    store.promote(now, 10)
+    store.promote(lambda: now, 10)
     store.settle(store.claim(1, now), Succeeded("5"), now)
     job = store.get("a")
     assert (job.status, job.result, job.error, job.traceback) == ("DONE", "5", None, None)

@@ -69,6 +69,17 @@ def test_the_kernel_is_asked_to_tell_when_the_clock_is_set(watch):
     assert watch.look() is None  # and reading it does not wait
 
 
+@pytest.mark.parametrize(("seconds", "counts"), [(86400, 0), (-86400, -86400), (0.5, 0)])
+def test_nothing_comes_too_early_while_the_clock_is_being_set(clocks, watch, seconds, counts):
+    """Until it is known how it was set, what counts is the earlier one of the two clocks."""
+    start = clocks.wall
+    clocks.go(100)
+    clocks.wall += seconds
+    assert watch.time() == pytest.approx(start + 100 + counts)
+    watch.look()
+    assert watch.time() == pytest.approx(start + 100 + seconds)
+
+
 def test_it_can_be_closed_twice(watch):
     """And says afterwards that there is nothing to wait for."""
     watch.close()

@@ -71,7 +71,7 @@ def test_all_that_is_over_is_deleted(store):
     put(store, "waiting", ttl=10.0)
     for _ in range(1204):
         store.settle(store.claim(1, NOW), Succeeded("null"), NOW)
-    assert maintenance.prune(store, NOW + 9.9) == 0
-    assert maintenance.prune(store, NOW + 10) == 1203
-    assert maintenance.prune(store, NOW + 10) == 0
+    assert maintenance.prune(store, lambda: NOW + 9.9) == 0
+    assert maintenance.prune(store, lambda: NOW + 10) == 1203
+    assert maintenance.prune(store, lambda: NOW + 10) == 0
     assert {job.id for job in store.latest(10)} == {"keep", "waiting"}

@@ -105,7 +105,7 @@ def test_an_ended_job_is_remembered(put, end, store):
     end(Succeeded("1"))
     end(Succeeded("2"))
     assert seen.ready
-    assert store.prune(NOW + 1e6, 10) == 2
+    assert store.prune(lambda: NOW + 1e6, 10) == 2
     assert seen.wait(0) == 1
     with pytest.raises(UnknownJob):
         unseen.wait(5)

@@ -155,7 +155,7 @@ def test_a_failed_job_is_tried_again(world, told):
             assert job.status == "WAITING"
             pauses.append(job.run_at - world.now)
             world.now = job.run_at
-            assert world.store.promote(world.now, 10) == 1
+            assert world.store.promote(lambda: world.now, 10) == 1
     assert pauses == [1.0, 2.0]
     assert world.store.get("bad").status == "ERROR"
     assert world.record.count("look again") == 2
@@ -305,7 +305,7 @@ def test_the_end_of_a_run_is_told(world):
     world.functions["good"] = lambda: None
     stored = scheduler.plan(Schedule("good", "good", "every 60", start_now=True), None, NOW)
     world.store.register([stored])
-    scheduler.run_due(world.store, NOW, bool)
+    scheduler.run_due(world.store, lambda: NOW, bool)
     world.put("good")
     world.worker.run()
     assert world.record.count("look again") == 1

@@ -11,11 +11,17 @@ from autocron.errors import AutocronError
 HELP = """Look into the app's jobs, and change the settings of its workers.
 
 \b
-status      the app's workers, and how many jobs there are
-jobs        the latest jobs
-job ID      one job, with its outcome
-settings    the settings, and where each value comes from
-set, unset  change a setting, or take the change back
+status         the app's workers, and how many jobs there are
+jobs           the latest jobs
+job ID         one job, with its outcome
+schedules      the schedules: when each is due next
+next-runs      the coming times of one
+ticks          what came of its latest due times
+pause, resume  have it not run for a while
+run-now        run it besides its times
+cron           the coming times of an expression
+settings       the settings, and where each value comes from
+set, unset     change a setting, or take the change back
 """
 
 

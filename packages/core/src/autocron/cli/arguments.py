@@ -62,13 +62,15 @@ def _add_schedule_verbs(verb: Callable[..., _Parser]) -> None:
     for named in (runs, ticks, *others):
         named.add_argument("name", metavar="SCHEDULE", help="as `schedules` shows it")
     expression = verb("cron", alone=schedules.show_expression)
-    expression.add_argument("expression", metavar="EXPRESSION", help="such as '30 7 * * mon-fri'")
+    expression.add_argument(
+        "expression", metavar="EXPRESSION", help="in quotes, such as '30 7 * * mon-fri'"
+    )
     expression.add_argument(
         "--timezone", metavar="ZONE", help="such as Europe/Berlin; the machine's if not given"
     )
     for counted in (runs, ticks, expression):
         counted.add_argument(
-            "--count", type=_limit, default=10, metavar="N", help="how many; 10 if not given"
+            "--limit", type=_limit, default=10, metavar="N", help="10 if not given"
         )
 
 

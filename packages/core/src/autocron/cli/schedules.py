@@ -13,10 +13,13 @@ from autocron.cli.verbs import Opened
 from autocron.clock import system_clock
 from autocron.errors import InvalidSchedule
 from autocron.model import Schedule, StoredSchedule, TickOutcome
+from autocron.options import check_schedule_options
 from autocron.processes.wakeup import SOMETHING_DUE, Sender
 from autocron.running import scheduler
 from autocron.scheduling.cron import parse_cron
 from autocron.scheduling.timetable import Timetable
+
+_DISABLED = "autocron is disabled in this database: no schedule runs."
 
 
 def list_schedules(database: Opened, _arguments: Namespace) -> Report:
@@ -31,27 +34,29 @@ def list_schedules(database: Opened, _arguments: Namespace) -> Report:
         due = _local(stored, stored.due)
         rows.append([schedule.name, schedule.rule, zone, _state(stored), due, came])
     heads = ["schedule", "rule", "zone", "state", "next", "latest"]
-    return Report(data, [Table(heads, rows)])
+    notes = [Text(_DISABLED)] if store.settings().get("enabled") is False else []
+    return Report(data, [*notes, Table(heads, rows)])
 
 
 def show_next_runs(database: Opened, arguments: Namespace) -> Report:
     """Show the coming times of a schedule."""
     stored = scheduler.find(database.store, arguments.name)
-    if stored.due is None or stored.problem:
+    if stored.due is None or stored.problem or not stored.confirmed:
         reason = f": {stored.problem}" if stored.problem else ""
         text = f"{arguments.name} is {_state(stored)}, and not due at any time{reason}."
         return Report([], [Text(text)])
     times, now = Timetable.of(stored.schedule, stored.anchor), system_clock()
     # What is over will be seen to when the application is started.
     first = stored.due if stored.due > now else times.next_after(now)
-    return _times(times, first, arguments.count)
+    return _times(times, first, arguments.limit)
 
 
 def show_expression(arguments: Namespace) -> Report:
     """Show the coming times of a crontab expression; needs no database."""
     rule = str(parse_cron(arguments.expression))
-    times = Timetable.of(Schedule("", "", rule, timezone=arguments.timezone))
-    return _times(times, times.next_after(system_clock()), arguments.count)
+    options = check_schedule_options({"timezone": arguments.timezone})
+    times = Timetable.of(Schedule("", "", rule, **options))
+    return _times(times, times.next_after(system_clock()), arguments.limit)
 
 
 def _times(times: Timetable, first: float, count: int) -> Report:
@@ -63,7 +68,7 @@ def _times(times: Timetable, first: float, count: int) -> Report:
 def show_ticks(database: Opened, arguments: Namespace) -> Report:
     """Show what came of the latest due times of a schedule, latest first."""
     stored = scheduler.find(database.store, arguments.name)
-    ticks = database.store.ticks(arguments.name, arguments.count)
+    ticks = database.store.ticks(arguments.name, arguments.limit)
     rows = [[_local(stored, tick.due), tick.outcome, tick.job, tick.reason] for tick in ticks]
     heads = ["due", "outcome", "job", "remark"]
     return Report([asdict(tick) for tick in ticks], [Table(heads, rows)])
@@ -71,18 +76,20 @@ def show_ticks(database: Opened, arguments: Namespace) -> Report:
 
 def pause_schedule(database: Opened, arguments: Namespace) -> Report:
     """Have a schedule not run until it is resumed, restarts of the application included."""
-    scheduler.pause(database.store, arguments.name)
+    scheduler.pause(database.store, arguments.name, system_clock())
     data = {"schedule": arguments.name, "state": "paused"}
     return Report(data, [Text(f"{arguments.name} is paused.")])
 
 
 def resume_schedule(database: Opened, arguments: Namespace) -> Report:
     """Have a paused schedule go on; what was due meanwhile is not made up for."""
-    due = scheduler.resume(database.store, arguments.name, system_clock())
+    before, now = scheduler.find(database.store, arguments.name), system_clock()
+    due = scheduler.resume(database.store, arguments.name, now)
     _wake(database.folder.supervisor_socket, SOMETHING_DUE)
-    words = _local(scheduler.find(database.store, arguments.name), due)
+    says = "goes on" if before.paused else "was not paused"
+    when = "is due next" if due > now else "has been due since the application ended, first"
     data = {"schedule": arguments.name, "state": "active", "due": due}
-    return Report(data, [Text(f"{arguments.name} goes on, and is due next at {words}.")])
+    return Report(data, [Text(f"{arguments.name} {says}, and {when} at {_local(before, due)}.")])
 
 
 def run_schedule_now(database: Opened, arguments: Namespace) -> Report:
@@ -91,6 +98,8 @@ def run_schedule_now(database: Opened, arguments: Namespace) -> Report:
     _wake(database.folder.workers_socket)
     if tick.outcome is not TickOutcome.FIRED:
         text = f"Nothing was put in: {tick.reason}."
+    elif database.store.settings().get("enabled") is False:
+        text = f"Job {tick.job} was put in, and waits: autocron is disabled in this database."
     elif tick.reason:
         text = f"Job {tick.job} waits for its turn: {tick.reason}."
     else:
@@ -108,7 +117,9 @@ def _state(stored: StoredSchedule) -> str:
         return "retired"
     if stored.problem:
         return "unusable"
-    return "paused" if stored.paused else "active"
+    if stored.paused:
+        return "paused"
+    return "active" if stored.confirmed else "not loaded"
 
 
 def _local(stored: StoredSchedule, moment: float | None) -> str | None:

@@ -19,7 +19,7 @@ from autocron.settings import LoadedSettings, Settings, Source, read_setting
 from autocron.stores.protocol import Store
 from autocron.stores.sqlite import SqliteStore
 
-_TIMES = ("enqueued_at", "run_at", "started_at", "finished_at")
+_TIMES = ("enqueued_at", "run_at", "started_at", "finished_at", "scheduled_for")
 _LATER = "This is in force when the application is next started or reloaded."
 
 

@@ -39,17 +39,29 @@ class ClockWatch:
     def __init__(self, clock: Clock, steady: Callable[[], float] = _steady) -> None:
         self._clock = clock
         self._steady = steady
-        self._seen = (clock(), steady())
+        self._seen = self._read()
         self._timer = _open_timer()
         self.descriptors = [] if self._timer is None else [self._timer]
         """What becomes readable when the clock was set, or the machine has slept."""
+
+    def _read(self) -> tuple[float, float]:
+        steady = self._steady()  # first: if something comes between, no time has passed since
+        return self._clock(), steady
+
+    def time(self) -> float:
+        """Return the time, as if the clock had not been set ahead since the last look.
+
+        So nothing comes too early because the clock is being set just now, which is not yet known.
+        """
+        wall, steady = self._seen
+        return min(self._clock(), wall + self._steady() - steady)
 
     def look(self) -> ClockSet | None:
         """Return how the clock was set since this was last called; None if it was not."""
         if self._timer is not None:
             with suppress(OSError):  # ECANCELED: it is what we want to know, and known now
                 os.read(self._timer, 8)
-        (wall_before, steady_before), self._seen = self._seen, (self._clock(), self._steady())
+        (wall_before, steady_before), self._seen = self._seen, self._read()
         wall, steady = self._seen
         seconds = (wall - wall_before) - (steady - steady_before)
         if abs(seconds) <= CLOCK_TOLERANCE:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,9 +22,12 @@ from autocron.running import maintenance
 from autocron.settings import MAX_WORKERS
 from autocron.stores.protocol import Store
 
+# What the supervisor says to a worker, and a worker to its supervisor, on the line between them.
 CHECK_CODE = b"c"
 FINISH = b"f"
-READY = b"ready"
+READY = b"r"
+OUTDATED = b"o"
+
 FREED = b"freed "
 LOAD_FAILED = 78
 """The status of a worker that could not import the app: EX_CONFIG of sysexits.h(3head)."""
@@ -39,29 +43,43 @@ _ORPHANED = "ended together with its supervisor"
 
 @dataclass
 class _Member:
-    """A worker as its supervisor sees it: its process, and the pipe to it."""
+    """A worker as its supervisor sees it: its process, and the line to it."""
 
     number: int
     pid: int
-    pipe: int | None
-    is_retiring: bool = False
+    line: socket.socket | None
+    is_finishing: bool = False
     ending_since: float | None = None
     killed: bool = False
 
     def send(self, command: bytes) -> None:
-        if self.pipe is not None:
-            with suppress(BrokenPipeError):  # it has ended, which `reap` will see
-                os.write(self.pipe, command)
+        if self.line is not None:
+            with suppress(OSError):  # it has ended, which `reap` will see
+                self.line.send(command)
+
+    def receive(self) -> bytes:
+        """Return what it has said since the last look; never waits."""
+        if self.line is None:
+            return b""
+        try:
+            said = self.line.recv(100)
+        except BlockingIOError:
+            return b""
+        except OSError:  # it has ended in the midst of what we had said
+            said = b""
+        if not said:  # it has ended, and there is nothing to wait for on the line
+            self.hang_up()
+        return said
 
     @property
     def is_active(self) -> bool:
         """Whether it is to take more jobs."""
-        return not self.is_retiring and self.ending_since is None
+        return not self.is_finishing and self.ending_since is None
 
-    def close_pipe(self) -> None:
-        if self.pipe is not None:
-            os.close(self.pipe)
-            self.pipe = None
+    def hang_up(self) -> None:
+        if self.line is not None:
+            self.line.close()
+            self.line = None
 
 
 class BecomeWorker(BaseException):
@@ -70,10 +88,10 @@ class BecomeWorker(BaseException):
     Like `SystemExit` it is no error, and passes everything that handles errors.
     """
 
-    def __init__(self, orders: Orders, control: int) -> None:
+    def __init__(self, orders: Orders, line: int) -> None:
         super().__init__()
         self.orders = orders
-        self.control = control
+        self.line = line
 
 
 class Crew:
@@ -125,16 +143,26 @@ class Crew:
         is_same = orders.asks_for_same(self._orders)
         for member in self._members.values():
             member.send(CHECK_CODE if is_same else FINISH)
-            member.is_retiring |= not is_same
+            member.is_finishing |= not is_same
         self._orders = orders
         self._timeout = orders.settings["shutdown_timeout"]
         self._pause = _FIRST_PAUSE
         self._start_again_at = 0.0  # what kept workers from starting may be mended
         return any(member.is_active for member in self._members.values())
 
-    def was_ready(self) -> None:
-        """Note that a worker has imported the app, so that a later crash is a new one."""
-        self._pause = _FIRST_PAUSE
+    @property
+    def descriptors(self) -> list[int]:
+        """What becomes readable when a worker has said something."""
+        return [member.line.fileno() for member in self._members.values() if member.line]
+
+    def listen(self) -> None:
+        """Hear what workers say: that they have imported the app, or that its code has changed since."""
+        for member in self._members.values():
+            said = member.receive()
+            if READY in said:
+                self._pause = _FIRST_PAUSE  # a later crash is a new one
+            if OUTDATED in said:
+                member.is_finishing = True  # `fill` starts another, however long its job takes
 
     def fill(self) -> None:
         """Start workers until there are as many as wanted, not counting those that are ending."""
@@ -168,26 +196,28 @@ class Crew:
         generation = self._store.generation()
         self._store.close()  # SQLite's connections must not cross a fork
         held = lock.detach()
-        control, pipe = os.pipe()
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
         gc.freeze()  # the collector writes to what it looks at, and what is written to is not shared
         try:
             pid = os.fork()
         except OSError:
-            for descriptor in (held, control, pipe):
-                os.close(descriptor)
+            os.close(held)
+            ours.close()
+            theirs.close()
             raise
         if pid == 0:
             for member in self._members.values():
-                member.close_pipe()  # or the end of the supervisor would not end them
-            os.close(pipe)
+                member.hang_up()  # or the end of the supervisor would not end them
+            ours.close()
             descriptors = {"lock": held, "workers": os.dup(self._workers_socket)}
             orders = replace(
                 self._orders, number=number, generation=generation, descriptors=descriptors
             )
-            raise BecomeWorker(orders, control)
+            raise BecomeWorker(orders, theirs.detach())
         os.close(held)
-        os.close(control)
-        return _Member(number, pid, pipe)
+        theirs.close()
+        return _Member(number, pid, ours)
 
     def recover(self) -> None:
         """Put back the jobs of workers that earlier supervisors left behind, dead or ending."""
@@ -223,7 +253,7 @@ class Crew:
 
     def _has_ended(self, member: _Member, status: int) -> None:
         del self._members[member.number]
-        member.close_pipe()
+        member.hang_up()
         if member.killed:
             self._store.release_all(member.number)
             events.emit("worker.killed", number=member.number, pid=member.pid)
@@ -266,10 +296,10 @@ class Crew:
         return maintenance.reclaim(self._store, number, reason, now, notify, is_crash=is_crash)
 
     def end(self) -> None:
-        """Ask all workers to end: the end of their pipe tells them."""
+        """Ask all workers to end: the end of the line tells them."""
         for member in self._members.values():
             if member.ending_since is None:
-                member.close_pipe()
+                member.hang_up()
                 member.ending_since = time.monotonic()
 
     def kill_late(self) -> None:

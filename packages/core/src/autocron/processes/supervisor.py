@@ -97,7 +97,7 @@ class Supervisor:
             if self._reason_to_end and self._crew.is_gone:
                 break
             watched = [self._inbox.fileno(), self._own.fileno(), self._signals]
-            wait_for(watched + self._clock_watch.descriptors, timeout)
+            wait_for(watched + self._clock_watch.descriptors + self._crew.descriptors, timeout)
             self._read_messages()
         self._inbox.close()
         self._workers_inbox.close()
@@ -118,7 +118,7 @@ class Supervisor:
             self._to_do[0]()
             del self._to_do[0]  # now that it is done, and has not raised
         self._crew.fill()
-        scheduler.run_due(self._store, self._clock(), self._wake_workers)
+        scheduler.run_due(self._store, self._clock_watch.time, self._wake_workers)
         self._check()
         return min(self._crew.seconds_to_next_act(), self._seconds_to_next_due())
 
@@ -141,14 +141,11 @@ class Supervisor:
         interval = self._settings.check_interval
         if now < self._next_check <= now + interval:
             return
-        if self._look_at_clock():  # just now: nothing must be pruned by a time that is wrong
-            self._next_check = now
-            return
         self._next_check = now + interval
         if not self._has_looked_at_delays:  # later on, the clock is watched
             self._store.shorten_delays(now)
             self._has_looked_at_delays = True
-        maintenance.prune(self._store, now)
+        maintenance.prune(self._store, self._clock_watch.time)
         self._store.tune()
         self._wake_worker()
 
@@ -170,21 +167,18 @@ class Supervisor:
             for number in os.read(self._signals, 100):
                 if number != signal.SIGCHLD:
                     self._drain(f"asked to end by {signal.Signals(number).name}")
-        for message in self._inbox.messages():
-            if message == crews.READY:
-                self._crew.was_ready()
+        for _ in self._inbox.messages():
+            pass  # they only say that there is something to be looked at
+        self._crew.listen()
         with suppress(BlockingIOError):
             while True:
                 self._act_on(self._own.recv(100))
         self._look_at_clock()
 
-    def _look_at_clock(self) -> bool:
-        """Return whether the clock was set since the last look; what that means is to be done then."""
+    def _look_at_clock(self) -> None:
         change = self._clock_watch.look()
-        if change is None:
-            return False
-        self._to_do.append(lambda: scheduler.clock_was_set(self._store, change, self._clock))
-        return True
+        if change is not None:
+            self._to_do.append(lambda: scheduler.clock_was_set(self._store, change, self._clock))
 
     def _act_on(self, message: bytes) -> None:
         if message == APPS_GONE:

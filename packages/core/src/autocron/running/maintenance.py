@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from autocron import events
+from autocron.clock import Clock
 from autocron.model import JobStatus
 from autocron.stores.protocol import Store
 
@@ -42,11 +43,11 @@ def reclaim(
     return len(reclaimed)
 
 
-def prune(store: Store, now: float) -> int:
+def prune(store: Store, clock: Clock) -> int:
     """Delete all outcomes whose time is over, a few at a time; return how many."""
     deleted = 0
     while True:
-        count = store.prune(now, _PRUNE_AT_ONCE)
+        count = store.prune(clock, _PRUNE_AT_ONCE)
         deleted += count
         if count < _PRUNE_AT_ONCE:
             return deleted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 
@@ -21,6 +22,7 @@ from autocron.model import (
     TickOutcome,
     new_job_id,
 )
+from autocron.scheduling import Rule
 from autocron.scheduling.timetable import Timetable
 from autocron.stores.protocol import Store
 from autocron.zones import zone_of_machine
@@ -75,7 +77,7 @@ def plan(schedule: Schedule, known: StoredSchedule | None, now: float) -> Stored
     Intervals are counted from the first registration; that is also when `start_now` counts.
     """
     anchor = known.anchor if known else float(math.floor(now))
-    starts_now = schedule.start_now and (known is None or known.last_due is None)
+    starts_now = schedule.start_now and known is None
     due = anchor if starts_now else Timetable.of(schedule, anchor).next_after(now)
     return StoredSchedule(schedule, due, anchor, planned_at=now)
 
@@ -83,19 +85,20 @@ def plan(schedule: Schedule, known: StoredSchedule | None, now: float) -> Stored
 # Firing ---------------------------------------------------------------------------------------
 
 
-def run_due(store: Store, now: float, wake: Callable[[int], object]) -> None:
+def run_due(store: Store, clock: Clock, wake: Callable[[int], object]) -> None:
     """Make claimable all that is due.
 
     Args:
         store: where it is.
-        now: the time.
+        clock: gives the time.
         wake: called with the number of jobs whenever some have become claimable.
     """
+    now = clock()
     for stored in store.ripe_schedules(now):
         wake(_look_at(store, stored, now))
     next_time = store.next_due()
     if next_time is not None and next_time <= now:
-        wake(store.promote(now, _PROMOTE_AT_ONCE))
+        wake(store.promote(clock, _PROMOTE_AT_ONCE))
     wake(store.release_held())
 
 
@@ -123,17 +126,30 @@ def _ticks(stored: StoredSchedule, times: Timetable, now: float) -> Iterator[New
     assert since is not None
     latest_first = times.backwards(since, now)
     wanted = list(islice(latest_first, MOST_CAUGHT_UP if schedule.catch_up == "all" else 1))
-    missed = next(latest_first, None)
+    missed, why = next(latest_first, None), _LEFT_OUT[schedule.catch_up]
     if schedule.catch_up != "all" and now - wanted[0] > _patience(schedule):
-        missed = wanted.pop()
+        missed, why = wanted.pop(), _TOO_LATE[schedule.catch_up].format(_patience(schedule))
     if missed is not None:
-        more = "" if missed == since else f", nor until {times.in_words(missed)}"
-        yield NewTick(since, None, reason=f"nothing ran then{more}")
+        yield NewTick(missed, None, reason=f"{_nothing_ran(times, since, missed)}; {why}")
     # Who wants to make up for all does not want them skipped since the one before has not ended.
     is_late = missed is not None or len(wanted) > 1 or now - wanted[0] > ON_TIME
     waits = schedule.catch_up == "all" and is_late and schedule.overlap == "skip"
     for due in reversed(wanted):
         yield NewTick(due, _new_run(schedule), "queue" if waits else schedule.overlap)
+
+
+# Why a due time has no run, though there is somebody again who could see to it.
+_LEFT_OUT = {
+    "last": "only the latest due time is made up for",
+    "all": f"only the latest {MOST_CAUGHT_UP} due times are made up for",
+    "skip": "nothing is made up for",
+}
+_TOO_LATE = {"last": "that is more than {:g} s ago", "skip": "nothing is made up for"}
+
+
+def _nothing_ran(times: Timetable, since: float, until: float) -> str:
+    """Tell of the due time `until`, and of those before it."""
+    return "nothing ran then" + (f", nor since {times.in_words(since)}" if since < until else "")
 
 
 def _patience(schedule: Schedule) -> float:
@@ -145,16 +161,20 @@ def _new_run(schedule: Schedule) -> NewJob:
 
 
 def _replan(store: Store, stored: StoredSchedule, times: Timetable, now: float) -> None:
-    """Go on after the clock was set back.
+    """Go on after the clock was set back."""
+    after = _where_to_go_on(times.rule, stored.last_due, now)
+    store.replan(stored, times.next_after(after), now, forget_after=after)
+
+
+def _where_to_go_on(rule: Rule, last: float | None, now: float) -> float:
+    """Return after which moment a schedule is due again, if the clock may have been set back.
 
     As in cron(8) of Debian, what is due at certain times of a day is not repeated when these come a second
     time, unless the clock was set by so much that this must have been a correction. Anything
     else is not repeated within its own spacing: that is a clock that is a little off.
     """
-    rule, last = times.rule, stored.last_due
     patience = _CORRECTION if rule.is_fixed else min(rule.spacing, _CORRECTION)
-    after = last if last is not None and now < last <= now + patience else now
-    store.replan(stored, times.next_after(after), now, forget_after=after)
+    return last if last is not None and now < last <= now + patience else now
 
 
 def _tell(tick: Tick, times: Timetable) -> None:
@@ -186,12 +206,13 @@ def find(store: Store, name: str) -> StoredSchedule:
     Raises:
         UnknownSchedule: there is none.
     """
-    known = {stored.schedule.name: stored for stored in store.schedules()}
-    if name not in known:
+    found = store.schedule(name)
+    if found is None:
+        known = [stored.schedule.name for stored in store.schedules()]
         meant = nearest(name, known)
         hint = f"did you mean {meant}?" if meant else f"there are {len(known)} others"
         raise UnknownSchedule(name=name, hint=hint)
-    return known[name]
+    return found
 
 
 def _find_active(store: Store, name: str) -> StoredSchedule:
@@ -201,23 +222,32 @@ def _find_active(store: Store, name: str) -> StoredSchedule:
     return stored
 
 
-def pause(store: Store, name: str) -> None:
-    """Have a schedule not be due until it is resumed.
+def pause(store: Store, name: str, now: float) -> None:
+    """Have a schedule not be due until it is resumed; what it has missed before is recorded.
 
     Raises:
         UnknownSchedule: there is none of that name.
         RetiredSchedule: the code does not have it any more.
     """
-    _find_active(store, name)
-    store.pause(name)
+    stored = _find_active(store, name)
+    missed: list[NewTick] = []
+    with suppress(InvalidSchedule):  # it was never due by a rule that cannot be read
+        times = Timetable.of(stored.schedule, stored.anchor)
+        if stored.due is not None and stored.due <= now:
+            latest = next(times.backwards(stored.due, now))
+            reason = f"{_nothing_ran(times, stored.due, latest)}; then it was paused"
+            missed.append(NewTick(latest, None, reason=reason))
+    store.pause(name, missed, now)
 
 
 def resume(store: Store, name: str, now: float) -> float:
     """Have a paused schedule go on; return when it is due next. Raises what `pause` raises."""
     stored = _find_active(store, name)
     if stored.due is None:
-        due = Timetable.of(stored.schedule, stored.anchor).next_after(now)
-        store.resume(name, due, now)
+        times = Timetable.of(stored.schedule, stored.anchor)
+        after = _where_to_go_on(times.rule, stored.last_due, now)
+        due = times.next_after(after)
+        store.resume(name, due, now, forget_after=after)
         return due
     return stored.due
 
@@ -227,13 +257,17 @@ def run_now(store: Store, name: str, now: float) -> Tick:
 
     Where runs must not overlap, it waits for the end of an earlier one. Raises what `pause` raises.
     """
-    # It is no due time of any rule: those are whole seconds.
-    due = math.floor(now) + min(max(now % 1, 0.001), 0.999)
+    due = _between_seconds(now)
     while True:
-        stored = _find_active(store, name)
-        overlap: Overlap = "allow" if stored.schedule.overlap == "allow" else "queue"
-        tick = NewTick(round(due, 3), _new_run(stored.schedule), overlap)
-        noted = store.fire(stored, [tick], stored.due, now)
-        if noted:
-            return noted[0]
-        due += 0.001  # the schedule was due just then, or somebody else has done the same
+        schedule = _find_active(store, name).schedule
+        overlap: Overlap = "allow" if schedule.overlap == "allow" else "queue"
+        noted = store.add_run(name, NewTick(due, _new_run(schedule), overlap), now)
+        if noted is not None:
+            return noted
+        due = _between_seconds(due + 0.001)  # somebody else has done the same just then
+
+
+def _between_seconds(moment: float) -> float:
+    """Return a moment, in milliseconds, that is no due time of any rule: those are whole seconds."""
+    rounded = round(moment, 3)
+    return rounded if rounded % 1 else round(rounded + 0.001, 3)

@@ -94,8 +94,12 @@ class Store(Protocol):
     def release_all(self, worker: int) -> None:
         """Give back the jobs that a worker was running, as if they had not been claimed."""
 
-    def promote(self, now: float, limit: int) -> int:
-        """Make jobs whose time has come claimable, at most `limit`; return how many."""
+    def promote(self, clock: Clock, limit: int) -> int:
+        """Make jobs whose time has come claimable, at most `limit`; return how many.
+
+        As with all verbs that take a clock, it is asked when nobody else can write: if it is being set,
+        no time is compared with one that has been counted by another clock.
+        """
 
     def release_held(self) -> int:
         """Make the runs claimable that waited for an earlier one of their schedule; return how many."""
@@ -109,14 +113,14 @@ class Store(Protocol):
     def shift_times(self, change: ClockSet, clock: Clock) -> None:
         """Move, since the clock was set, what was counted from a moment before.
 
-        Those are the delays of jobs and of retries, and the times to live of outcomes. The clock is
-        asked when nobody else can write: what others have counted by the new one is not to be moved.
+        Those are the delays of jobs and of retries, and the times to live of outcomes. What others have
+        counted by the new clock is not moved.
         """
 
     def shorten_delays(self, now: float) -> None:
         """Let no delay be longer than it was when it began, if the clock has been set back since."""
 
-    def prune(self, now: float, limit: int) -> int:
+    def prune(self, clock: Clock, limit: int) -> int:
         """Delete jobs whose time to live is over, at most `limit`; return how many."""
 
     # Schedules --------------------------------------------------------------------------------
@@ -135,14 +139,20 @@ class Store(Protocol):
     def generation(self) -> int:
         """Return the number of the present generation, for workers to register with."""
 
-    def await_registration(self) -> None:
-        """Begin another generation: no schedule is due until a worker of that has registered it."""
+    def await_registration(self, generation: int | None = None) -> None:
+        """Begin another generation: no schedule is due until a worker of that has registered it.
+
+        Nothing happens if `generation` is given and is not the present one: another has done so.
+        """
 
     def set_aside(self, name: str, problem: str) -> None:
         """Let a schedule not be due until it is registered again, since it cannot be read."""
 
     def schedules(self) -> list[StoredSchedule]:
         """Return all schedules, the next due first; those that are not due at all come last."""
+
+    def schedule(self, name: str) -> StoredSchedule | None:
+        """Return the schedule of that name, or None."""
 
     def ripe_schedules(self, now: float) -> list[StoredSchedule]:
         """Return the schedules that are due, and those that were planned later than it is now.
@@ -159,10 +169,10 @@ class Store(Protocol):
     ) -> list[Tick]:
         """Note due times that have come, put in their jobs, and note the next due time, all in one.
 
-        Nothing happens if the schedule is not as it was read (another was faster, or it was
-        paused), nor for a due time that has been noted before. How a job goes with an earlier one of
-        its schedule that has not ended is up to the tick's `overlap`: it is skipped, or held
-        until that has ended (so long as not too many are), or runs beside it.
+        Nothing happens if the schedule is not as it was read (another was faster, or it was paused,
+        changed, or is to be registered again), nor for a due time that has been noted before. How a
+        job goes with an earlier one of its schedule that has not ended is up to the tick's `overlap`:
+        it is skipped, or held until that has ended (so long as not too many are), or runs beside it.
 
         Returns:
             What came of those due times that were noted by this call.
@@ -176,11 +186,22 @@ class Store(Protocol):
         Due times after `forget_after` that were noted are forgotten: they are yet to come.
         """
 
-    def pause(self, name: str) -> None:
-        """Let a schedule not be due until it is resumed."""
+    def add_run(self, name: str, tick: NewTick, now: float) -> Tick | None:
+        """Note a tick, and put in its job, besides the due times of its schedule, which stay as they are.
 
-    def resume(self, name: str, next_due: float, now: float) -> None:
-        """Let a paused schedule be due again, at `next_due` first."""
+        Returns:
+            What came of it, as of the ticks of `fire`; None if that moment has been noted before, or the
+            schedule is retired.
+        """
+
+    def pause(self, name: str, missed: Sequence[NewTick], now: float) -> None:
+        """Let a schedule not be due until it is resumed, and note what it has missed before."""
+
+    def resume(self, name: str, next_due: float, now: float, forget_after: float) -> None:
+        """Let a paused schedule be due again, at `next_due` first.
+
+        As in `replan`, due times after `forget_after` that were noted are forgotten.
+        """
 
     def ticks(self, schedule: str, limit: int) -> list[Tick]:
         """Return what came of the latest due times of a schedule, newest first."""

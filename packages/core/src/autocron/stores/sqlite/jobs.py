@@ -18,9 +18,7 @@ def new_row(
 ) -> Row:
     """Return what `queries.ENQUEUE` takes; a job for later waits for its time."""
     options = job.options
-    run_at = options.run_at if options.delay is None else now + options.delay
-    if run_at is not None and run_at <= now:
-        run_at = None
+    run_at = options.due(now)
     return (
         job.id,
         job.task,

@@ -157,7 +157,7 @@ WHERE seq IN (SELECT seq FROM autocron_jobs WHERE expires_at <= ? ORDER BY expir
 
 _JOB_COLUMNS = """
 id, task, arguments, queue, priority, state, attempt, retries, enqueued_at, run_at, started_at,
-finished_at, worker, result, error, traceback, schedule
+finished_at, worker, result, error, traceback, schedule, scheduled_for
 """
 
 # One job as it stands.
@@ -228,8 +228,10 @@ RETURNING name
 # Which generation of workers has the present schedules.
 GENERATION = "SELECT number FROM autocron_generation"
 
-# Begin another, and let no schedule be due until that has registered it.
-NEXT_GENERATION = "UPDATE autocron_generation SET number = number + 1"
+# Begin another, if it is still that one (or whichever it is), and let no schedule be due until it is registered.
+NEXT_GENERATION = """
+UPDATE autocron_generation SET number = number + 1 WHERE number = coalesce(?, number) RETURNING 1
+"""
 UNCONFIRM = "UPDATE autocron_schedules SET confirmed = 0"
 
 # Let a schedule not be due until it is registered again, since it cannot be read.
@@ -237,12 +239,15 @@ SET_ASIDE = "UPDATE autocron_schedules SET confirmed = 0, problem = ? WHERE name
 
 _SCHEDULES = f"""
 SELECT {_SCHEDULE_COLUMNS},
-    (SELECT max(due) FROM autocron_ticks WHERE schedule = name), paused, retired, problem
+    (SELECT max(due) FROM autocron_ticks WHERE schedule = name), paused, retired, confirmed, problem
 FROM autocron_schedules
 """
 
 # All schedules, the next due first.
 SCHEDULES = f"{_SCHEDULES} ORDER BY next_at IS NULL, next_at, name"
+
+# One schedule.
+SCHEDULE = f"{_SCHEDULES} WHERE name = ?"
 
 # The schedules whose time has come, and those that were planned by a clock that has been set back since.
 RIPE_SCHEDULES = f"""
@@ -250,16 +255,25 @@ RIPE_SCHEDULES = f"""
 ORDER BY next_at, name
 """
 
-# Move a schedule on from one due time to the next; only one of several processes succeeds.
+# Move a schedule on from one due time to the next; only one of several processes succeeds, and none if the
+# schedule was changed, or is to be registered again, since it was read.
 ADVANCE = """
-UPDATE autocron_schedules SET next_at = ?, planned_at = ? WHERE name = ? AND next_at IS ? RETURNING 1
+UPDATE autocron_schedules SET next_at = ?, planned_at = ?
+WHERE name = ? AND next_at IS ? AND rule = ? AND timezone IS ? AND confirmed
+RETURNING 1
 """
 
+# Whether the code has a schedule still.
+IS_CURRENT = "SELECT 1 FROM autocron_schedules WHERE name = ? AND NOT retired"
+
 # Pause a schedule, or go on with it.
-PAUSE = "UPDATE autocron_schedules SET paused = 1, next_at = NULL WHERE name = ? AND NOT retired"
+PAUSE = """
+UPDATE autocron_schedules SET paused = 1, next_at = NULL
+WHERE name = ? AND NOT paused AND NOT retired RETURNING 1
+"""
 RESUME = """
 UPDATE autocron_schedules SET paused = 0, next_at = ?, planned_at = ?
-WHERE name = ? AND paused AND NOT retired
+WHERE name = ? AND paused AND NOT retired RETURNING 1
 """
 
 # Note what came of a due time, unless it has been noted: a clock that is set back meets it again.

@@ -49,9 +49,8 @@ def schedule_row(stored: StoredSchedule) -> Row:
 def stored_schedule(row: Row) -> StoredSchedule:
     """Return a row of `queries.SCHEDULES` as what it stands for."""
     name, task, rule, queue, priority, retries, ttl, start_now, *others = row
-    zone, catch_up, grace, overlap, anchor, planned_at, due, last_due, paused, retired, problem = (
-        others
-    )
+    zone, catch_up, grace, overlap, anchor, planned_at, due, *state = others
+    last_due, paused, retired, confirmed, problem = state
     schedule = Schedule(
         name, task, rule,
         options=Options(queue=queue, priority=priority, retries=retries, ttl=ttl),
@@ -69,6 +68,7 @@ def stored_schedule(row: Row) -> StoredSchedule:
         last_due=last_due,
         paused=bool(paused),
         retired=bool(retired),
+        confirmed=bool(confirmed),
         problem=problem,
     )
 
@@ -103,16 +103,39 @@ def fire(
     now: float,
 ) -> list[Tick]:
     """Move a schedule on to its next due time, and put in the jobs of those that have come."""
-    name = stored.schedule.name
-    advance = (next_due, now, name, stored.due)
-    if not connection.execute(queries.ADVANCE, advance).fetchall():
+    if not advance(connection, stored, next_due, now):
         return []
-    # What was noted of times that are yet to come was noted by a clock that was ahead.
-    connection.execute(queries.FORGET_TICKS, (name, now))
+    return note(connection, stored.schedule.name, ticks, now)
+
+
+def advance(
+    connection: Connection, stored: StoredSchedule, next_due: float | None, now: float
+) -> bool:
+    """Give a schedule another due time, if it is still as it was read; return whether it is."""
+    schedule = stored.schedule
+    values = (next_due, now, schedule.name, stored.due, schedule.rule, schedule.timezone)
+    return bool(connection.execute(queries.ADVANCE, values).fetchall())
+
+
+def note(connection: Connection, name: str, ticks: Sequence[NewTick], now: float) -> list[Tick]:
+    """Note ticks and put in their jobs; return those that had not been noted before."""
     connection.execute(queries.REMOVE_ENDED_RUNS, {"name": name})
     noted = [_note(connection, name, tick, now) for tick in ticks]
     connection.execute(queries.FORGET_OLD_TICKS, (name, name, _KEPT_TICKS))
     return [tick for tick in noted if tick is not None]
+
+
+def add_run(connection: Connection, name: str, tick: NewTick, now: float) -> Tick | None:
+    """Note one tick and put in its job, unless the schedule is retired."""
+    if not connection.execute(queries.IS_CURRENT, (name,)).fetchall():
+        return None
+    return next(iter(note(connection, name, [tick], now)), None)
+
+
+def pause(connection: Connection, name: str, missed: Sequence[NewTick], now: float) -> None:
+    """Pause a schedule, and note what it has missed."""
+    if connection.execute(queries.PAUSE, (name,)).fetchall():
+        note(connection, name, missed, now)
 
 
 def _note(connection: Connection, name: str, new: NewTick, now: float) -> Tick | None:

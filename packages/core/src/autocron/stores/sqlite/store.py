@@ -32,7 +32,16 @@ from autocron.stores.sqlite import queries, schema
 from autocron.stores.sqlite.database import NO_JOBS, Connection, Database, Row
 from autocron.stores.sqlite.jobs import claimed_job, identity, new_row, stored_job
 from autocron.stores.sqlite.queries import STATUS_OF, State
-from autocron.stores.sqlite.schedules import fire, register, release_held, stored_schedule, tick_of
+from autocron.stores.sqlite.schedules import (
+    add_run,
+    advance,
+    fire,
+    pause,
+    register,
+    release_held,
+    stored_schedule,
+    tick_of,
+)
 
 _NOBODY_WAITS = 0
 
@@ -108,11 +117,11 @@ class SqliteStore:
 
         def end_and_claim(connection: Connection) -> Settled:
             ended = connection.execute(sql, values).fetchall()
-            claimed = (
-                connection.execute(queries.CLAIM, (claim_for, now)).fetchall()
-                if claim_for is not None
-                else []
-            )
+            if claim_for is None:
+                return Settled(bool(ended), ended == [(1,)], None)
+            if job.scheduled_for is not None:
+                release_held(connection)  # the run after this one may be what is next
+            claimed = connection.execute(queries.CLAIM, (claim_for, now)).fetchall()
             return Settled(bool(ended), ended == [(1,)], claimed_job(claimed))
 
         return self._database.transaction(end_and_claim)
@@ -149,9 +158,9 @@ class SqliteStore:
     def release_all(self, worker: int) -> None:
         self._database.execute(queries.RELEASE_ALL, (worker,))
 
-    def promote(self, now: float, limit: int) -> int:
+    def promote(self, clock: Clock, limit: int) -> int:
         return self._database.transaction(
-            lambda connection: connection.execute(queries.PROMOTE, (now, limit)).rowcount
+            lambda connection: connection.execute(queries.PROMOTE, (clock(), limit)).rowcount
         )
 
     def release_held(self) -> int:
@@ -174,9 +183,9 @@ class SqliteStore:
     def next_due(self) -> float | None:
         return self._database.query(queries.NEXT_DUE)[0][0]  # type: ignore[no-any-return]
 
-    def prune(self, now: float, limit: int) -> int:
+    def prune(self, clock: Clock, limit: int) -> int:
         return self._database.transaction(
-            lambda connection: connection.execute(queries.PRUNE, (now, limit)).rowcount
+            lambda connection: connection.execute(queries.PRUNE, (clock(), limit)).rowcount
         )
 
     # Schedules --------------------------------------------------------------------------------
@@ -191,10 +200,10 @@ class SqliteStore:
     def generation(self) -> int:
         return self._database.query(queries.GENERATION)[0][0]  # type: ignore[no-any-return]
 
-    def await_registration(self) -> None:
+    def await_registration(self, generation: int | None = None) -> None:
         def begin(connection: Connection) -> None:
-            connection.execute(queries.NEXT_GENERATION)
-            connection.execute(queries.UNCONFIRM)
+            if connection.execute(queries.NEXT_GENERATION, (generation,)).fetchall():
+                connection.execute(queries.UNCONFIRM)
 
         self._database.transaction(begin)
 
@@ -203,6 +212,10 @@ class SqliteStore:
 
     def schedules(self) -> list[StoredSchedule]:
         return [stored_schedule(row) for row in self._database.query(queries.SCHEDULES)]
+
+    def schedule(self, name: str) -> StoredSchedule | None:
+        rows = self._database.query(queries.SCHEDULE, (name,))
+        return stored_schedule(rows[0]) if rows else None
 
     def ripe_schedules(self, now: float) -> list[StoredSchedule]:
         rows = self._database.query(queries.RIPE_SCHEDULES, (now, now + CLOCK_TOLERANCE))
@@ -222,22 +235,22 @@ class SqliteStore:
     def replan(
         self, stored: StoredSchedule, next_due: float, now: float, forget_after: float
     ) -> None:
-        name = stored.schedule.name
-
         def change(connection: Connection) -> None:
-            advance = (next_due, now, name, stored.due)
-            if connection.execute(queries.ADVANCE, advance).fetchall():
-                connection.execute(queries.FORGET_TICKS, (name, forget_after))
+            if advance(connection, stored, next_due, now):
+                connection.execute(queries.FORGET_TICKS, (stored.schedule.name, forget_after))
 
         self._database.transaction(change)
 
-    def pause(self, name: str) -> None:
-        self._database.execute(queries.PAUSE, (name,))
+    def add_run(self, name: str, tick: NewTick, now: float) -> Tick | None:
+        return self._database.transaction(lambda connection: add_run(connection, name, tick, now))
 
-    def resume(self, name: str, next_due: float, now: float) -> None:
+    def pause(self, name: str, missed: Sequence[NewTick], now: float) -> None:
+        self._database.transaction(lambda connection: pause(connection, name, missed, now))
+
+    def resume(self, name: str, next_due: float, now: float, forget_after: float) -> None:
         def change(connection: Connection) -> None:
-            connection.execute(queries.RESUME, (next_due, now, name))
-            connection.execute(queries.FORGET_TICKS, (name, now))
+            if connection.execute(queries.RESUME, (next_due, now, name)).fetchall():
+                connection.execute(queries.FORGET_TICKS, (name, forget_after))
 
         self._database.transaction(change)
 
