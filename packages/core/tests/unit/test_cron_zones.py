@@ -131,11 +131,10 @@ def listed_changes(file):
     return [c for c in listed if c.before != c.after and SINCE < c.moment < UNTIL]
 
 
-def test_no_zone_changes_its_offset_and_back_within_a_day():
-    """So a look at each day finds all changes: `next_change` relies on it.
+def test_no_zone_changes_its_offset_and_back_within_five_days():
+    """So a look every few days finds all changes: `next_change` relies on it, and so do these tests.
 
-    From one to the next it is even more than five days, so that the looks of these tests will do. A
-    file lists all changes up to some year; from then on a rule says two for each year.
+    A file lists all changes up to some year; from then on a rule says two for each year.
     """
     for name, file in zones().items():
         listed, found = listed_changes(file), changes_of(name)
