@@ -126,10 +126,11 @@ def _ticks(stored: StoredSchedule, times: Timetable, now: float) -> Iterator[New
     assert since is not None
     latest_first = times.backwards(since, now)
     wanted = list(islice(latest_first, MOST_CAUGHT_UP if schedule.catch_up == "all" else 1))
-    missed, why = next(latest_first, None), _LEFT_OUT[schedule.catch_up]
+    missed = next(latest_first, None)
     if schedule.catch_up != "all" and now - wanted[0] > _patience(schedule):
-        missed, why = wanted.pop(), _TOO_LATE[schedule.catch_up].format(_patience(schedule))
+        missed = wanted.pop()
     if missed is not None:
+        why = _why_left_out(schedule, is_latest=not wanted)
         yield NewTick(missed, None, reason=f"{_nothing_ran(times, since, missed)}; {why}")
     # Who wants to make up for all does not want them skipped since the one before has not ended.
     is_late = missed is not None or len(wanted) > 1 or now - wanted[0] > ON_TIME
@@ -138,13 +139,17 @@ def _ticks(stored: StoredSchedule, times: Timetable, now: float) -> Iterator[New
         yield NewTick(due, _new_run(schedule), "queue" if waits else schedule.overlap)
 
 
-# Why a due time has no run, though there is somebody again who could see to it.
-_LEFT_OUT = {
-    "last": "only the latest due time is made up for",
-    "all": f"only the latest {MOST_CAUGHT_UP} due times are made up for",
-    "skip": "nothing is made up for",
-}
-_TOO_LATE = {"last": "that is more than {:g} s ago", "skip": "nothing is made up for"}
+def _why_left_out(schedule: Schedule, *, is_latest: bool) -> str:
+    """Tell why due times have no run, though there is somebody again who could see to it."""
+    match schedule.catch_up:
+        case "all":
+            return f"only the latest {MOST_CAUGHT_UP} due times are made up for"
+        case "last" if is_latest:
+            return f"that is more than {_patience(schedule):g} s ago"
+        case "last":
+            return "only the latest due time is made up for"
+        case _:
+            return "nothing is made up for"
 
 
 def _nothing_ran(times: Timetable, since: float, until: float) -> str:
