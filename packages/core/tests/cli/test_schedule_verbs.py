@@ -190,6 +190,29 @@ def test_a_schedule_is_run_now(run, registered):
     assert registered.release_held() == 1
 
 
+def test_there_are_limits_to_what_can_be_run_now(run, registered):
+    """A hundred may wait: what comes then is left out, and that is said."""
+    for _ in range(101):
+        tick = scheduler.run_now(registered, NAME, 1_795_000_000.5)
+        assert tick.outcome == "FIRED"
+    assert run("run-now", NAME) == (0, "Nothing was put in: 100 runs were waiting already.\n")
+
+
+def test_a_schedule_that_cannot_be_read_is_shown_all_the_same(run, registered):
+    """As another program has written it: with why it is never due."""
+    stored = registered.schedule(NAME)
+    changed = replace(stored.schedule, timezone="At/Sea", rule="cron 1 2 * * *")
+    registered.register([replace(stored, schedule=changed, due=1.0)])
+    scheduler.run_due(registered, lambda: 2.0, bool)
+    _, text = run("schedules")
+    assert "At/Sea" in text
+    assert "unusable" in text
+    _, text = run("next-runs", NAME)
+    assert text.startswith(
+        f"{NAME} is unusable, and not due at any time: timezone 'At/Sea': must be"
+    )
+
+
 def test_what_came_of_due_times_is_shown(run, registered):
     """Latest first, with the job, or why there was none."""
     run("run-now", NAME)

@@ -119,9 +119,8 @@ class CronRule:
             minute = wall.replace(second=0)
             if minute < wall:
                 minute += _MINUTE
-            if (
-                not start <= minute <= found
-            ):  # or else it is known that nothing matches before `found`
+            # It is known that nothing matches from the first start to what was found.
+            if not start <= minute <= found:
                 start, found = minute, self.first_from(minute)
 
     def next_time(self, moment: datetime) -> datetime:
