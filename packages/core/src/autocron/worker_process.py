@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import math
 import os
 import signal
 import socket
@@ -55,7 +54,7 @@ class WorkerProcess:
         self._wake_worker = Sender(self._folder.workers_socket).send
         self._own_end, self._other_end = socket.socketpair()
         self._started_at = time.time_ns()
-        self._loaded_at: float = math.inf
+        self._loaded_at = 0
         self._files: dict[str, int] = {}
         self._worker: Worker | None = None
         self._store: Store | None = None
@@ -90,8 +89,8 @@ class WorkerProcess:
         self._client = Client(integration, self._orders.settings, autostart=False)
         app.become_worker(self._client)
         integration.load()
-        self._files = {file: _changed_at(file) for file in _imported_files()}
-        self._loaded_at = time.time_ns()
+        files = {file: _changed_at(file) for file in _imported_files()}
+        self._loaded_at, self._files = time.time_ns(), files
         self._store = store = SqliteStore(
             self._settings.database,
             turn=WorkersTurn(self._folder.callers_lock, self._folder.writers_lock),
@@ -213,10 +212,12 @@ class WorkerProcess:
             self._say(crew.OUTDATED)
 
     def _has_changed(self, file: str) -> bool:
-        changed_at = _changed_at(file)
+        changed_at, begin = _changed_at(file), self._started_at - _CLOCK_STEP
+        if file not in self._files:
+            return changed_at > begin  # imported by a job since, and nobody knows when
         # What changed while it was imported may be known by its new time and have its old code.
-        begin, end = self._started_at - _CLOCK_STEP, self._loaded_at + _CLOCK_STEP
-        return changed_at != self._files.get(file, changed_at) or begin < changed_at < end
+        changed_while_loading = begin < changed_at < self._loaded_at + _CLOCK_STEP
+        return changed_at != self._files[file] or changed_while_loading
 
     def _await_registration(self) -> None:
         """Have the schedules of the changed code registered before any is due again.
@@ -232,15 +233,22 @@ class WorkerProcess:
 
 
 def _imported_files() -> set[str]:
-    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    files = map(_file_of, list(sys.modules.values()))
     return {file for file in files if isinstance(file, str)}
+
+
+def _file_of(module: object) -> object:
+    try:
+        return getattr(module, "__file__", None)
+    except Exception:  # a module that is imported when it is first used, which may fail
+        return None
 
 
 def _changed_at(file: str) -> int:
     try:
         return os.stat(file).st_mtime_ns
-    except OSError:
-        return 0  # it is gone, or lies in an archive
+    except (OSError, ValueError):
+        return 0  # it is gone, lies in an archive, or is no path at all
 
 
 def _integration_class(name: str) -> type[Integration]:

@@ -30,6 +30,49 @@ def test_a_new_web_process_brings_its_code(app: Callable[..., Site]) -> None:
     assert len(site.workers(2) & workers) < 2
 
 
+def test_what_a_job_has_imported_is_looked_at_as_well(app: Callable[..., Site]) -> None:
+    """An import within a function is code of the app like any other."""
+    site = app(
+        """
+        @autocron.delay
+        def greet():
+            from greeting import words
+            return words()
+        """
+    )
+    site.write("def words(): return 'old'", "greeting")
+    assert site.web().run("site.greet().wait(30)") == "old"
+    site.write("def words(): return 'brand new'", "greeting")
+    new = site.web()
+    wait_until(lambda: new.run("site.greet().wait(30)") == "brand new", "new code")
+
+
+def test_a_module_that_cannot_be_looked_at_is_left_out(app: Callable[..., Site]) -> None:
+    """One that is imported when it is first used, and fails, keeps no worker from being replaced."""
+    more = """
+    from greeting import words
+
+    class Lazy:
+        def __getattr__(self, name):
+            raise ImportError(name)
+
+    @autocron.delay
+    def greet():
+        sys.modules["lazy"] = Lazy()
+        return words()
+    """
+    site = app(more)
+    site.write("def words(): return 'old'", "greeting")
+    web = site.web()
+    assert web.run("site.greet().wait(30)") == "old"
+    site.write("def words(): return 'brand new'", "greeting")
+    new = site.web()
+    wait_until(lambda: new.run("site.greet().wait(30)") == "brand new", "new code")
+    web.end()
+    new.end()
+    wait_until(site.is_empty, "the end of supervisor and workers", 15)
+
+
 def test_unchanged_code_leaves_the_workers_alone(app: Callable[..., Site]) -> None:
     """Recycling a web process does not touch the workers."""
     site = app(MORE, workers=2)
