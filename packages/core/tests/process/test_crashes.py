@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 from process_harness import Site, is_alive, wait_until
@@ -59,6 +61,40 @@ def test_a_killed_worker_is_replaced_and_its_job_runs_again(app: Callable[..., S
     (site.folder / "one.go").touch()
     assert web.run(f"autocron.result({job!r}).wait(30)") == "one"
     assert (site.job(job)["attempt"], site.job(job)["crashes"]) == (2, 1)
+
+
+def test_a_worker_that_is_killed_while_the_database_is_locked(app: Callable[..., Site]) -> None:
+    """Its job is put back, with the crash counted, as soon as that can be written."""
+    site = app(busy_timeout=0.2)
+    web = site.web()
+    job = web.run("site.block('one').id")
+    first = int(wait_until(lambda: site.lines("one"), "the first attempt")[0])
+    with closing(sqlite3.connect(site.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda: "trying again" in web.errors.read_text(), "a supervisor that waits")
+        other.execute("COMMIT")
+    wait_until(lambda: len(site.lines("one")) == 2, "the second attempt")
+    (site.folder / "one.go").touch()
+    assert web.run(f"autocron.result({job!r}).wait(30)") == "one"
+    assert (site.job(job)["attempt"], site.job(job)["crashes"]) == (2, 1)
+
+
+def test_all_processes_end_though_the_database_is_locked(app: Callable[..., Site]) -> None:
+    """What a worker was running is then put back after the next start."""
+    site = app(busy_timeout=0.2, shutdown_timeout=0.5)
+    web = site.web()
+    job = web.run("site.block('one').id")
+    first = int(wait_until(lambda: site.lines("one"), "the first attempt")[0])
+    with closing(sqlite3.connect(site.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda: "trying again" in web.errors.read_text(), "a supervisor that waits")
+        web.end()
+        wait_until(site.is_empty, "the end of supervisor and workers")
+        other.execute("COMMIT")
+    (site.folder / "one.go").touch()
+    assert site.web().run(f"autocron.result({job!r}).wait(30)") == "one"
 
 
 def test_a_job_that_kills_its_workers_ends_with_an_error(app: Callable[..., Site]) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from autocron import events
 from autocron.clock import Clock
+from autocron.errors import StoreError
 from autocron.model import WorkerInfo
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.locks import Lock, when_free
@@ -51,6 +52,8 @@ class _Member:
     is_finishing: bool = False
     ending_since: float | None = None
     killed: bool = False
+    status: int | None = None
+    """How it has ended, if it has; then its process id may be another's."""
 
     def send(self, command: bytes) -> None:
         if self.line is not None:
@@ -179,9 +182,13 @@ class Crew:
         lock = Lock(self._folder.worker_lock(number))
         if not lock.acquire(wait=False):
             return False  # a worker of an earlier supervisor, which is about to end
-        # Whoever had this number before is dead: its lock is ours.
-        self._reclaim(number, _ORPHANED, is_crash=False)
-        member = self._fork(number, lock)
+        try:
+            # Whoever had this number before is dead: its lock is ours.
+            self._reclaim(number, _ORPHANED, is_crash=False)
+            member = self._fork(number, lock)
+        except Exception:  # whatever it is, the lock must not stay ours
+            lock.release()
+            raise
         self._members[number] = member
         self._store.add_worker(WorkerInfo(number, member.pid, self._clock()))
         events.emit("worker.started", number=number, pid=member.pid)
@@ -195,9 +202,9 @@ class Crew:
         """
         generation = self._store.generation()
         self._store.close()  # SQLite's connections must not cross a fork
-        held = lock.detach()
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
+        held = lock.detach()
         gc.freeze()  # the collector writes to what it looks at, and what is written to is not shared
         try:
             pid = os.fork()
@@ -228,9 +235,11 @@ class Crew:
     def _recover(self, number: int) -> None:
         lock = Lock(self._folder.worker_lock(number))
         if lock.acquire(wait=False):
-            self._reclaim(number, _ORPHANED, is_crash=False)
-            self._store.remove_worker(number)
-            lock.release()
+            try:
+                self._reclaim(number, _ORPHANED, is_crash=False)
+                self._store.remove_worker(number)
+            finally:
+                lock.release()
         else:
             freed = FREED + str(number).encode()
             path = self._folder.worker_lock(number)
@@ -242,44 +251,52 @@ class Crew:
             self._recover(number)
 
     def reap(self) -> int:
-        """Put back what workers were running that have ended; return how many have."""
-        ended = 0
-        for member in list(self._members.values()):
-            pid, status = os.waitpid(member.pid, os.WNOHANG)
-            if pid:
-                self._has_ended(member, os.waitstatus_to_exitcode(status))
-                ended += 1
-        return ended
+        """Put back what workers were running that have ended; return how many have.
 
-    def _has_ended(self, member: _Member, status: int) -> None:
-        del self._members[member.number]
-        member.hang_up()
+        What cannot be stored now is tried again at the next call, as long as there will be one.
+        """
+        for member in self._members.values():
+            if member.status is None:
+                pid, status = os.waitpid(member.pid, os.WNOHANG)
+                member.status = os.waitstatus_to_exitcode(status) if pid else None
+        ended = [member for member in self._members.values() if member.status is not None]
+        for member in ended:
+            try:
+                was_running = self._put_back(member)
+            except StoreError:
+                if member.ending_since is None:
+                    raise
+                was_running = 0  # the next supervisor will see that its lock is free
+            del self._members[member.number]
+            member.hang_up()
+            self._tell_end(member, was_running)
+        return len(ended)
+
+    def _put_back(self, member: _Member) -> int:
+        """Put back what a worker was running that has ended; return how many jobs that were."""
+        was_running = 0
         if member.killed:
             self._store.release_all(member.number)
-            events.emit("worker.killed", number=member.number, pid=member.pid)
         else:
-            self._put_back(member, status)
+            is_crash = member.status != 0 or member.is_active
+            reason = _in_words(member.status)
+            was_running = self._reclaim(member.number, reason, is_crash=is_crash)
         self._store.remove_worker(member.number)
+        return was_running
 
-    def _put_back(self, member: _Member, status: int) -> None:
-        """Put back what a worker was running that has ended by itself, whatever its status says."""
-        reason = _in_words(status)
-        is_crash = status != 0 or member.is_active
-        was_running = self._reclaim(member.number, reason, is_crash=is_crash)
-        if status == LOAD_FAILED and not was_running:
+    def _tell_end(self, member: _Member, was_running: int) -> None:
+        """Log how a worker has ended, and wait before the next one starts if it should not have."""
+        number, pid = member.number, member.pid
+        if member.killed:
+            events.emit("worker.killed", number=number, pid=pid)
+        elif member.status == LOAD_FAILED and not was_running:
             pause = self._wait_before_next_start()
-            events.emit("worker.not_loaded", number=member.number, pid=member.pid, pause=pause)
-        elif status != 0 or (was_running and member.is_active):
-            pause = self._wait_before_next_start()
-            events.emit(
-                "worker.crashed",
-                number=member.number,
-                pid=member.pid,
-                reason=reason,
-                pause=pause,
-            )
+            events.emit("worker.not_loaded", number=number, pid=pid, pause=pause)
+        elif member.status != 0 or (was_running and member.is_active):
+            reason, pause = _in_words(member.status), self._wait_before_next_start()
+            events.emit("worker.crashed", number=number, pid=pid, reason=reason, pause=pause)
         else:
-            events.emit("worker.ended", number=member.number, pid=member.pid)
+            events.emit("worker.ended", number=number, pid=pid)
 
     def _wait_before_next_start(self) -> float:
         """Return for how long, in seconds; each time for longer, until a worker has got ready."""
@@ -310,7 +327,7 @@ class Crew:
                 member.killed = True
 
     def _deadline(self, member: _Member) -> float:
-        if member.ending_since is None:
+        if member.ending_since is None or member.status is not None:
             return float("inf")
         return member.ending_since + self._timeout + _KILL_AFTER
 
@@ -322,7 +339,8 @@ class Crew:
         return max(0.0, min(times, default=float("inf")) - time.monotonic())
 
 
-def _in_words(status: int) -> str:
+def _in_words(status: int | None) -> str:
+    assert status is not None
     if status >= 0:
         return f"ended with status {status}"
     try:

@@ -108,11 +108,12 @@ class Supervisor:
     def _look_at_everything(self) -> float:
         """Do all that is to be done now; return after how many seconds to look again."""
         self._read_orders()
-        if self._crew.reap():  # a job of theirs may wait again
-            self._wake_worker()
-        self._crew.kill_late()
         if self._reason_to_end:
             self._crew.end()
+        self._crew.kill_late()
+        if self._crew.reap():  # a job of theirs may wait again
+            self._wake_worker()
+        if self._reason_to_end:
             return self._crew.seconds_to_next_act()
         while self._to_do:
             self._to_do[0]()
