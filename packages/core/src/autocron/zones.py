@@ -89,6 +89,8 @@ def _zone_of_rule(text: str) -> tzinfo | None:
     """
     from zoneinfo import ZoneInfo
 
+    if not text or not text.isprintable():
+        return None
     # The file of a zone (RFC 9636) without changes, with which the rule at its end is all that counts.
     head = b"TZif2" + bytes(15) + struct.pack(">6L", 0, 0, 0, 0, 1, 2)
     block = head + struct.pack(">lBB", 0, 0, 0) + b"-\0"

@@ -7,6 +7,8 @@ import pytest
 
 from autocron.cli import main
 from autocron.model import Options, Schedule, Succeeded
+from autocron.processes.folder import RuntimeFolder
+from autocron.processes.locks import Lock
 from autocron.running import scheduler
 
 NAME = "shop.report"
@@ -164,9 +166,25 @@ def test_it_is_said_that_nothing_runs_while_autocron_is_disabled(run, registered
     """Beside the schedules, and to whoever wants one run now."""
     run("set", "enabled", "false")
     _, text = run("schedules")
-    assert text.startswith("autocron is disabled in this database: no schedule runs.\n")
+    assert text.startswith("autocron is disabled for this application: no schedule runs.\n")
     _, text = run("run-now", NAME)
-    assert text.endswith(" was put in, and waits: autocron is disabled in this database.\n")
+    assert text.endswith(" was put in, and waits: autocron is disabled for this application.\n")
+
+
+def test_what_is_disabled_goes_on_until_it_is_started_anew(run, registered, path):
+    """As long as there is a supervisor, jobs are run, and nothing else is said."""
+    run("set", "enabled", "false")
+    folder = RuntimeFolder.of(path)
+    folder.create()
+    lock = Lock(folder.supervisor_lock)
+    lock.acquire(wait=True)
+    _, text = run("schedules")
+    assert text.startswith(
+        "autocron is disabled for this application: no schedule will run after its next start.\n"
+    )
+    _, text = run("run-now", NAME)
+    lock.release()
+    assert text.endswith(" was put in.\n")
 
 
 def test_a_job_shows_the_due_time_for_which_it_was_run(run, registered):

@@ -148,13 +148,22 @@ def test_only_the_present_generation_can_begin_another(store, now):
 def test_a_schedule_that_cannot_be_read_is_set_aside(store, now):
     """With the reason, until it is registered again; then it is due as it would have been."""
     store.register([planned(now, now)])
-    store.set_aside(NAME, "no such zone")
+    store.set_aside(store.schedule(NAME), "no such zone")
     assert store.ripe_schedules(now) == []
     assert store.next_due() is None
     (found,) = store.schedules()
     assert (found.problem, found.due) == ("no such zone", now)
     store.register([planned(now + 60, now + 5)])
     assert [(each.problem, each.due) for each in store.ripe_schedules(now)] == [(None, now)]
+
+
+def test_a_schedule_that_has_changed_is_not_set_aside(store, now):
+    """It was another rule that could not be read."""
+    store.register([planned(now, now)])
+    before = store.schedule(NAME)
+    store.register([planned(now + 60, now, rule="every 61")])
+    store.set_aside(before, "no such rule")
+    assert (store.schedule(NAME).problem, store.next_due()) == (None, now + 60)
 
 
 # schedule, ripe_schedules, next_due ---------------------------------------------------------------------
@@ -424,6 +433,22 @@ def test_the_next_run_is_let_go_with_the_end_of_the_one_before(store, fire, put,
     assert store.release_held() == 0
 
 
+def test_a_run_lets_only_those_of_its_own_schedule_go(store, now):
+    """And only one of them."""
+    store.register([planned(now, now, "a"), planned(now, now, "b")])
+    for name in "ab":
+        for number in range(3):
+            job = NewJob(f"{name}{number}", "t", "[[],{}]")
+            store.fire(store.schedule(name), [NewTick(now + number, job, "queue")], now + 60, now)
+    first, second = store.claim(1, now), store.claim(2, now)
+    assert (first.id, second.id) == ("a0", "b0")
+    assert store.settle(first, Succeeded("null"), now, 1).next.id == "a1"
+    assert store.claim(3, now) is None
+    assert store.settle(second, Succeeded("null"), now).next is None
+    assert store.release_held() == 1
+    assert store.claim(3, now).id == "b1"
+
+
 def test_a_queued_run_waits_for_retries_too(store, fire, now):
     """A run that is to be tried again has not ended."""
     fire(tick(now, "a", "queue"), tick(now + 1, "b", "queue"))
@@ -480,23 +505,34 @@ def test_what_was_missed_before_a_pause_is_noted(store, report, now):
 def test_a_pause_that_ends_forgets_what_is_yet_to_come(store, fire, report, now):
     """It was noted by a clock that was ahead; but only if it goes on from a moment before that."""
     fire(tick(now, "a"), tick(now + 60, "b"))
-    store.resume(NAME, now + 30, now + 5, forget_after=now + 5)
+    store.resume(store.schedule(NAME), now + 30, now + 5, forget_after=now + 5)
     assert len(store.ticks(NAME, 9)) == 2  # it was not paused
     store.pause(NAME, [], now + 5)
-    store.resume(NAME, now + 120, now + 5, forget_after=now + 60)
+    store.resume(store.schedule(NAME), now + 120, now + 5, forget_after=now + 60)
     assert len(store.ticks(NAME, 9)) == 2
     store.pause(NAME, [], now + 5)
-    store.resume(NAME, now + 30, now + 5, forget_after=now + 5)
+    store.resume(store.schedule(NAME), now + 30, now + 5, forget_after=now + 5)
     assert [each.due for each in store.ticks(NAME, 9)] == [now]
 
 
 def test_a_paused_schedule_goes_on(store, report, now):
     """From the time that is given; to resume twice does no harm."""
     store.pause(NAME, [], now)
-    store.resume(NAME, now + 600, now + 590, forget_after=now + 590)
+    store.resume(store.schedule(NAME), now + 600, now + 590, forget_after=now + 590)
     assert (report().paused, report().due, report().planned_at) == (False, now + 600, now + 590)
-    store.resume(NAME, now + 999, now + 591, forget_after=now + 591)
+    store.resume(store.schedule(NAME), now + 999, now + 591, forget_after=now + 591)
     assert report().due == now + 600
+
+
+def test_a_pause_ends_only_for_what_is_known(store, report, now):
+    """If the schedule has changed since it was read, its next due time is to be worked out anew."""
+    store.pause(NAME, [], now)
+    before = report()
+    store.register([planned(now + 60, now, rule="every 61")])
+    assert not store.resume(before, now + 60, now, forget_after=now)
+    assert report().due is None
+    assert store.resume(report(), now + 61, now, forget_after=now)
+    assert report().due == now + 61
 
 
 def test_a_schedule_that_was_paused_meanwhile_makes_no_job(store, report, now):
@@ -511,7 +547,7 @@ def test_a_retired_schedule_is_neither_paused_nor_resumed(store, report, now):
     store.register([])
     store.pause(NAME, [], now)
     assert (report().paused, report().retired) == (False, True)
-    store.resume(NAME, now + 60, now, forget_after=now)
+    store.resume(store.schedule(NAME), now + 60, now, forget_after=now)
     assert report().due is None
 
 

@@ -100,6 +100,13 @@ def test_a_rule_says_what_it_says_to_the_machine(monkeypatch, rule, offsets):
         time.tzset()
 
 
+@pytest.mark.parametrize("text", ["", "CET-1\nfoo", "\0", "ü-1", "XXX"])
+def test_what_is_no_rule_is_no_zone(text):
+    """Whoever has written it into the database."""
+    with pytest.raises(ValueError, match="must be the name of a time zone"):
+        zone_named(text)
+
+
 def test_a_rule_is_no_name_to_users():
     """They would take UTC-3 for three hours behind UTC, and it is three hours ahead."""
     with pytest.raises(ValueError, match="must be the name of a time zone"):

@@ -14,12 +14,11 @@ from autocron.clock import system_clock
 from autocron.errors import InvalidSchedule
 from autocron.model import Schedule, StoredSchedule, TickOutcome
 from autocron.options import check_schedule_options
+from autocron.processes.locks import is_held
 from autocron.processes.wakeup import SOMETHING_DUE, Sender
 from autocron.running import scheduler
 from autocron.scheduling.cron import parse_cron
 from autocron.scheduling.timetable import Timetable
-
-_DISABLED = "autocron is disabled in this database: no schedule runs."
 
 
 def list_schedules(database: Opened, _arguments: Namespace) -> Report:
@@ -34,7 +33,12 @@ def list_schedules(database: Opened, _arguments: Namespace) -> Report:
         due = _local(stored, stored.due)
         rows.append([schedule.name, schedule.rule, zone, _state(stored), due, came])
     heads = ["schedule", "rule", "zone", "state", "next", "latest"]
-    notes = [Text(_DISABLED)] if store.settings().get("enabled") is False else []
+    notes = []
+    if store.settings().get("enabled") is False:
+        words = (
+            "no schedule will run after its next start" if _runs(database) else "no schedule runs"
+        )
+        notes = [Text(f"autocron is disabled for this application: {words}.")]
     return Report(data, [*notes, Table(heads, rows)])
 
 
@@ -98,13 +102,17 @@ def run_schedule_now(database: Opened, arguments: Namespace) -> Report:
     _wake(database.folder.workers_socket)
     if tick.outcome is not TickOutcome.FIRED:
         text = f"Nothing was put in: {tick.reason}."
-    elif database.store.settings().get("enabled") is False:
-        text = f"Job {tick.job} was put in, and waits: autocron is disabled in this database."
+    elif database.store.settings().get("enabled") is False and not _runs(database):
+        text = f"Job {tick.job} was put in, and waits: autocron is disabled for this application."
     elif tick.reason:
         text = f"Job {tick.job} waits for its turn: {tick.reason}."
     else:
         text = f"Job {tick.job} was put in."
     return Report(asdict(tick), [Text(text)])
+
+
+def _runs(database: Opened) -> bool:
+    return is_held(database.folder.supervisor_lock)
 
 
 def _wake(socket: Path, message: bytes = b"") -> None:

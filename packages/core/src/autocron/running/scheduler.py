@@ -112,7 +112,7 @@ def _look_at(store: Store, stored: StoredSchedule, now: float) -> int:
         ticks = list(_ticks(stored, times, now))
         noted = store.fire(stored, ticks, times.next_after(now), now)
     except InvalidSchedule as error:  # somebody else wrote the row
-        store.set_aside(stored.schedule.name, str(error))  # until it is registered again
+        store.set_aside(stored, str(error))  # until it is registered again
         events.emit("schedule.failed", name=stored.schedule.name, error=error)
         return 0
     for tick in noted:
@@ -247,14 +247,15 @@ def pause(store: Store, name: str, now: float) -> None:
 
 def resume(store: Store, name: str, now: float) -> float:
     """Have a paused schedule go on; return when it is due next. Raises what `pause` raises."""
-    stored = _find_active(store, name)
-    if stored.due is None:
+    while True:
+        stored = _find_active(store, name)
+        if stored.due is not None:
+            return stored.due
         times = Timetable.of(stored.schedule, stored.anchor)
         after = _where_to_go_on(times.rule, stored.last_due, now)
         due = times.next_after(after)
-        store.resume(name, due, now, forget_after=after)
-        return due
-    return stored.due
+        if store.resume(stored, due, now, forget_after=after):
+            return due  # or else somebody has changed it just then
 
 
 def run_now(store: Store, name: str, now: float) -> Tick:

@@ -74,7 +74,8 @@ class Store(Protocol):
     ) -> Settled:
         """End an attempt, and take the next job for the worker `claim_for` if one is given.
 
-        Fenced: nothing changes unless the job is still running this very attempt.
+        Fenced: nothing changes unless the job is still running this very attempt. If the next job is
+        taken, that may be a run that was held until this one has ended.
         """
 
     def release(self, job: ClaimedJob) -> bool:
@@ -145,8 +146,11 @@ class Store(Protocol):
         Nothing happens if `generation` is given and is not the present one: another has done so.
         """
 
-    def set_aside(self, name: str, problem: str) -> None:
-        """Let a schedule not be due until it is registered again, since it cannot be read."""
+    def set_aside(self, stored: StoredSchedule, problem: str) -> None:
+        """Let a schedule not be due until it is registered again, since it cannot be read.
+
+        Nothing happens if it has another rule or zone by now.
+        """
 
     def schedules(self) -> list[StoredSchedule]:
         """Return all schedules, the next due first; those that are not due at all come last."""
@@ -197,10 +201,13 @@ class Store(Protocol):
     def pause(self, name: str, missed: Sequence[NewTick], now: float) -> None:
         """Let a schedule not be due until it is resumed, and note what it has missed before."""
 
-    def resume(self, name: str, next_due: float, now: float, forget_after: float) -> None:
-        """Let a paused schedule be due again, at `next_due` first.
+    def resume(
+        self, stored: StoredSchedule, next_due: float, now: float, forget_after: float
+    ) -> bool:
+        """Let a paused schedule be due again, at `next_due` first; return whether it is.
 
-        As in `replan`, due times after `forget_after` that were noted are forgotten.
+        It is not if it has another rule or zone by now, or was not paused. As in `replan`, due times after
+        `forget_after` that were noted are forgotten.
         """
 
     def ticks(self, schedule: str, limit: int) -> list[Tick]:

@@ -235,7 +235,9 @@ UPDATE autocron_generation SET number = number + 1 WHERE number = coalesce(?, nu
 UNCONFIRM = "UPDATE autocron_schedules SET confirmed = 0"
 
 # Let a schedule not be due until it is registered again, since it cannot be read.
-SET_ASIDE = "UPDATE autocron_schedules SET confirmed = 0, problem = ? WHERE name = ?"
+SET_ASIDE = """
+UPDATE autocron_schedules SET confirmed = 0, problem = ? WHERE name = ? AND rule = ? AND timezone IS ?
+"""
 
 _SCHEDULES = f"""
 SELECT {_SCHEDULE_COLUMNS},
@@ -273,7 +275,7 @@ WHERE name = ? AND NOT paused AND NOT retired RETURNING 1
 """
 RESUME = """
 UPDATE autocron_schedules SET paused = 0, next_at = ?, planned_at = ?
-WHERE name = ? AND paused AND NOT retired RETURNING 1
+WHERE name = ? AND rule = ? AND timezone IS ? AND paused AND NOT retired RETURNING 1
 """
 
 # Note what came of a due time, unless it has been noted: a clock that is set back meets it again.
@@ -309,6 +311,16 @@ FROM autocron_runs AS waiting
 WHERE waiting.held AND waiting.seq = (
     SELECT run.seq {_RUN_THAT_HAS_NOT_ENDED}
     WHERE run.schedule = waiting.schedule ORDER BY run.seq LIMIT 1)
+"""
+
+# Remove a run that has ended, and find the one that is the earliest of its schedule now.
+REMOVE_RUN = """
+DELETE FROM autocron_runs
+WHERE seq = :place AND schedule = (SELECT schedule FROM autocron_jobs WHERE seq = :place)
+RETURNING schedule
+"""
+FIRST_RUN = f"""
+SELECT run.seq, run.held {_RUN_THAT_HAS_NOT_ENDED} WHERE run.schedule = ? ORDER BY run.seq LIMIT 1
 """
 
 # Let one of them go.

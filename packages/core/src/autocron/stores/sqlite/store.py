@@ -35,6 +35,7 @@ from autocron.stores.sqlite.queries import STATUS_OF, State
 from autocron.stores.sqlite.schedules import (
     add_run,
     advance,
+    end_run,
     fire,
     pause,
     register,
@@ -119,8 +120,9 @@ class SqliteStore:
             ended = connection.execute(sql, values).fetchall()
             if claim_for is None:
                 return Settled(bool(ended), ended == [(1,)], None)
-            if job.scheduled_for is not None:
-                release_held(connection)  # the run after this one may be what is next
+            has_ended = bool(ended) and not isinstance(outcome, Retrying)
+            if has_ended and job.scheduled_for is not None and job.place is not None:
+                end_run(connection, job.place)  # the run after it may be what is next
             claimed = connection.execute(queries.CLAIM, (claim_for, now)).fetchall()
             return Settled(bool(ended), ended == [(1,)], claimed_job(claimed))
 
@@ -207,8 +209,10 @@ class SqliteStore:
 
         self._database.transaction(begin)
 
-    def set_aside(self, name: str, problem: str) -> None:
-        self._database.execute(queries.SET_ASIDE, (problem, name))
+    def set_aside(self, stored: StoredSchedule, problem: str) -> None:
+        schedule = stored.schedule
+        values = (problem, schedule.name, schedule.rule, schedule.timezone)
+        self._database.execute(queries.SET_ASIDE, values)
 
     def schedules(self) -> list[StoredSchedule]:
         return [stored_schedule(row) for row in self._database.query(queries.SCHEDULES)]
@@ -247,12 +251,19 @@ class SqliteStore:
     def pause(self, name: str, missed: Sequence[NewTick], now: float) -> None:
         self._database.transaction(lambda connection: pause(connection, name, missed, now))
 
-    def resume(self, name: str, next_due: float, now: float, forget_after: float) -> None:
-        def change(connection: Connection) -> None:
-            if connection.execute(queries.RESUME, (next_due, now, name)).fetchall():
-                connection.execute(queries.FORGET_TICKS, (name, forget_after))
+    def resume(
+        self, stored: StoredSchedule, next_due: float, now: float, forget_after: float
+    ) -> bool:
+        schedule = stored.schedule
+        values = (next_due, now, schedule.name, schedule.rule, schedule.timezone)
 
-        self._database.transaction(change)
+        def change(connection: Connection) -> bool:
+            goes_on = bool(connection.execute(queries.RESUME, values).fetchall())
+            if goes_on:
+                connection.execute(queries.FORGET_TICKS, (schedule.name, forget_after))
+            return goes_on
+
+        return self._database.transaction(change)
 
     def ticks(self, schedule: str, limit: int) -> list[Tick]:
         return [tick_of(row) for row in self._database.query(queries.TICKS, (schedule, limit))]
