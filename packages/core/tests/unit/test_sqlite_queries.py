@@ -58,6 +58,7 @@ def test_a_claim_uses_the_index_of_jobs_that_are_ready(store, path):
         ("PROMOTE", (NOW, 10), "autocron_later"),
         ("NEXT_DUE", (), "autocron_later"),
         ("FIRST_HELD", (), "autocron_held"),
+        ("FIRST_HELD_OF", ("s",), "autocron_runs USING PRIMARY KEY (schedule=?)"),
         ("UNENDED_RUNS", ("a", 1), "SEARCH run USING PRIMARY KEY (schedule=?)"),
         ("REMOVE_ENDED_RUNS", {"name": "a"}, "SEARCH autocron_runs USING PRIMARY KEY (schedule=?)"),
         ("TICKS", ("a", 1), "PRIMARY KEY (schedule=?)"),

@@ -304,24 +304,28 @@ WHERE schedule = :name AND seq NOT IN (
     SELECT run.seq {_RUN_THAT_HAS_NOT_ENDED} WHERE run.schedule = :name)
 """
 
-# The runs that wait for earlier ones of their schedule, and have become the earliest.
-FIRST_HELD = f"""
-SELECT waiting.schedule, waiting.seq
-FROM autocron_runs AS waiting
-WHERE waiting.held AND waiting.seq = (
-    SELECT run.seq {_RUN_THAT_HAS_NOT_ENDED}
-    WHERE run.schedule = waiting.schedule ORDER BY run.seq LIMIT 1)
-"""
-
-# Remove a run that has ended, and find the one that is the earliest of its schedule now.
+# Remove a run that has ended.
 REMOVE_RUN = """
 DELETE FROM autocron_runs
 WHERE seq = :place AND schedule = (SELECT schedule FROM autocron_jobs WHERE seq = :place)
 RETURNING schedule
 """
-FIRST_RUN = f"""
-SELECT run.seq, run.held {_RUN_THAT_HAS_NOT_ENDED} WHERE run.schedule = ? ORDER BY run.seq LIMIT 1
-"""
+
+
+def _first_held(schedules: str) -> str:
+    """Of some schedules, the runs that wait for earlier ones, and have become the earliest."""
+    return f"""
+    SELECT first.schedule, first.seq
+    FROM (SELECT DISTINCT schedule FROM autocron_runs WHERE {schedules}) AS waiting
+    JOIN autocron_runs AS first ON first.schedule = waiting.schedule AND first.seq = (
+        SELECT run.seq {_RUN_THAT_HAS_NOT_ENDED}
+        WHERE run.schedule = waiting.schedule ORDER BY run.seq LIMIT 1)
+    WHERE first.held
+    """
+
+
+FIRST_HELD = _first_held("held")
+FIRST_HELD_OF = _first_held("held AND schedule = ?")
 
 # Let one of them go.
 RELEASE_JOB = "UPDATE autocron_jobs SET state = 1 WHERE seq = ? AND state = -1"

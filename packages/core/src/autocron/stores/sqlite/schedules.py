@@ -174,20 +174,18 @@ def _place(connection: Connection, name: str, new: NewTick) -> tuple[State | Non
 
 def end_run(connection: Connection, place: int) -> None:
     """Forget a run whose job has ended, and let the next one of its schedule go."""
-    for (schedule,) in connection.execute(queries.REMOVE_RUN, {"place": place}).fetchall():
-        first = connection.execute(queries.FIRST_RUN, (schedule,)).fetchone()
-        if first is not None and first[1]:
-            _release(connection, schedule, first[0])
-
-
-def _release(connection: Connection, schedule: str, seq: int) -> None:
-    connection.execute(queries.RELEASE_JOB, (seq,))
-    connection.execute(queries.RELEASE_RUN, (schedule, seq))
+    for schedule in connection.execute(queries.REMOVE_RUN, {"place": place}).fetchall():
+        _let_go(connection, queries.FIRST_HELD_OF, schedule)
 
 
 def release_held(connection: Connection) -> int:
     """Let the runs go that have waited for others, and are the earliest of their schedule now."""
-    released = connection.execute(queries.FIRST_HELD).fetchall()
+    return _let_go(connection, queries.FIRST_HELD)
+
+
+def _let_go(connection: Connection, sql: str, values: Row = ()) -> int:
+    released = connection.execute(sql, values).fetchall()
     for schedule, seq in released:
-        _release(connection, schedule, seq)
+        connection.execute(queries.RELEASE_JOB, (seq,))
+        connection.execute(queries.RELEASE_RUN, (schedule, seq))
     return len(released)
