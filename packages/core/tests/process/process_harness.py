@@ -10,8 +10,8 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +121,14 @@ class Site:
             return connection.execute(sql, parameters).fetchall()
         finally:
             connection.close()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Have another program hold the database, so that nobody can write."""
+        with closing(sqlite3.connect(self.database, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+            other.execute("COMMIT")
 
     def job(self, job_id: str) -> dict[str, Any]:
         """Return the columns of a job."""

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 
 import pytest
-from process_harness import Site, is_alive, wait_until
+from process_harness import Site, Web, is_alive, wait_until
 
 from autocron.processes.crew import LOAD_FAILED
 
@@ -49,12 +47,23 @@ def test_no_call_of_many_is_lost_when_its_process_is_killed(app: Callable[..., S
     assert returned <= stored
 
 
+def begin_blocking(site: Site, web: Web) -> tuple[str, int]:
+    """Have a worker begin a job that does not end by itself; return the job's id and the worker's."""
+    job = web.run("site.block('one').id")
+    return job, int(wait_until(lambda: site.lines("one"), "the first attempt")[0])
+
+
+def kill_in_vain(web: Web, worker: int) -> None:
+    """Kill a worker of which the supervisor can note nothing, as it says."""
+    os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: "trying again" in web.errors.read_text(), "a supervisor that waits")
+
+
 def test_a_killed_worker_is_replaced_and_its_job_runs_again(app: Callable[..., Site]) -> None:
     """The job of a killed worker is put back at once, with its attempt counted."""
     site = app()
     web = site.web()
-    job = web.run("site.block('one').id")
-    first = int(wait_until(lambda: site.lines("one"), "the first attempt")[0])
+    job, first = begin_blocking(site, web)
     os.kill(first, signal.SIGKILL)
     wait_until(lambda: len(site.lines("one")) == 2, "the second attempt")
     assert int(site.lines("one")[1]) != first
@@ -67,16 +76,10 @@ def test_a_worker_that_is_killed_while_the_database_is_locked(app: Callable[...,
     """Its job is put back, with the crash counted, as soon as that can be written."""
     site = app(busy_timeout=0.2)
     web = site.web()
-    job = web.run("site.block('one').id")
-    first = int(wait_until(lambda: site.lines("one"), "the first attempt")[0])
-    with closing(sqlite3.connect(site.database, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        os.kill(first, signal.SIGKILL)
-        wait_until(lambda: "trying again" in web.errors.read_text(), "a supervisor that waits")
-        other.execute("COMMIT")
+    job, first = begin_blocking(site, web)
+    with site.locked():
+        kill_in_vain(web, first)
     wait_until(lambda: len(site.lines("one")) == 2, "the second attempt")
-    (site.folder / "one.go").touch()
-    assert web.run(f"autocron.result({job!r}).wait(30)") == "one"
     assert (site.job(job)["attempt"], site.job(job)["crashes"]) == (2, 1)
 
 
@@ -84,15 +87,11 @@ def test_all_processes_end_though_the_database_is_locked(app: Callable[..., Site
     """What a worker was running is then put back after the next start."""
     site = app(busy_timeout=0.2, shutdown_timeout=0.5)
     web = site.web()
-    job = web.run("site.block('one').id")
-    first = int(wait_until(lambda: site.lines("one"), "the first attempt")[0])
-    with closing(sqlite3.connect(site.database, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        os.kill(first, signal.SIGKILL)
-        wait_until(lambda: "trying again" in web.errors.read_text(), "a supervisor that waits")
+    job, first = begin_blocking(site, web)
+    with site.locked():
+        kill_in_vain(web, first)
         web.end()
         wait_until(site.is_empty, "the end of supervisor and workers")
-        other.execute("COMMIT")
     (site.folder / "one.go").touch()
     assert site.web().run(f"autocron.result({job!r}).wait(30)") == "one"
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -327,11 +326,9 @@ def test_a_database_that_is_locked_at_the_start_changes_nothing(
     # Of a worker of which there will be none now, so that only this puts it back.
     site.query("UPDATE autocron_jobs SET worker = 9 WHERE state = 2")
     (site.folder / "site.db.autocron" / "worker-9.lock").touch()
-    with closing(sqlite3.connect(site.database, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with site.locked():
         web = site.web()
         wait_until(lambda: "trying again" in web.errors.read_text(), "a supervisor that waits")
-        other.execute("COMMIT")
     wait_until(lambda: len(site.lines("slow")) >= count + 3, "more runs")
 
 
