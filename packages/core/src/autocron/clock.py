@@ -11,5 +11,8 @@ Clock: TypeAlias = Callable[[], float]
 
 system_clock: Clock = time.time
 
+HUNDRED_YEARS = 100 * 366 * 24 * 3600
+"""In seconds: nothing that is given as a length of time may be longer."""
+
 CLOCK_TOLERANCE = 1.0
 """By how many seconds a clock may be set without anybody minding."""

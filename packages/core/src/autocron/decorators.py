@@ -11,7 +11,7 @@ from autocron.errors import InvalidSchedule, InvalidTask, nearest
 from autocron.model import DEFAULT_GRACE, CatchUp, Options, Overlap, Schedule
 from autocron.options import check_schedule_options, make_options
 from autocron.scheduling import Rule
-from autocron.scheduling.cron import cron_from_lists, parse_cron
+from autocron.scheduling.cron import LIST_NAMES, cron_from_lists, parse_cron
 from autocron.scheduling.every import every_from
 from autocron.tasks import ScheduledTask, Task, make_task
 
@@ -117,7 +117,6 @@ _OPTION_NAMES = {
 
 _RUN_OPTIONS = {"retries", "ttl", "queue", "priority"}
 _INTERVAL_NAMES = {"weeks", "days", "hours", "minutes", "seconds", "start_now"}
-_LIST_NAMES = {"minutes", "hours", "days", "months", "days_of_week"}
 _SCHEDULE_OPTION_NAMES = {"timezone", "catch_up", "grace", "overlap"}
 
 
@@ -207,7 +206,7 @@ def cron(expression: Any = None, /, **given: Any) -> Any:
         def report(): ...
         ```
     """
-    _check_names("cron", given, _LIST_NAMES | _SCHEDULE_OPTION_NAMES)
+    _check_names("cron", given, {*LIST_NAMES} | _SCHEDULE_OPTION_NAMES)
     if callable(expression):
         _check_bare("cron", given)
         return _schedule(expression, cron_from_lists(), {})

@@ -8,11 +8,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, get_args
 
+from autocron.clock import HUNDRED_YEARS
 from autocron.errors import InvalidOption, InvalidSchedule
 from autocron.model import CatchUp, Options, Overlap
 from autocron.zones import zone_name
 
-LONGEST_DELAY = 100 * 366 * 24 * 3600.0
 MAX_RETRIES = 1_000_000
 MAX_PRIORITY = 1_000_000
 MAX_QUEUE_LENGTH = 100
@@ -48,7 +48,7 @@ def make_options(base: Options, given: dict[str, Any]) -> Options:
 
 def _total_seconds(parts: dict[str, Any]) -> float:
     total = sum(_seconds(name, value, _SECONDS[name]) for name, value in parts.items())
-    if total > LONGEST_DELAY:
+    if total > HUNDRED_YEARS:
         reason = "must be at most 100 years in all"
         raise InvalidOption(option="+".join(parts), value=parts, reason=reason)
     return total
@@ -56,8 +56,8 @@ def _total_seconds(parts: dict[str, Any]) -> float:
 
 def _seconds(name: str, value: Any, unit: float = 1.0) -> float:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not 0 <= value <= LONGEST_DELAY / unit:
-        reason = f"must be a number from 0 to {LONGEST_DELAY / unit:.0f} (100 years)"
+    if not is_number or not 0 <= value <= HUNDRED_YEARS / unit:
+        reason = f"must be a number from 0 to {HUNDRED_YEARS / unit:.0f} (100 years)"
         raise InvalidOption(option=name, value=value, reason=reason)
     return float(value * unit)
 
@@ -75,7 +75,7 @@ def _timestamp(moment: Any) -> float:
         reason = "has a time zone that does not say how far it is from UTC"
         raise InvalidOption(option="schedule", value=moment, reason=reason) from None
     now = datetime.now().timestamp()
-    if not timestamp - now <= LONGEST_DELAY:
+    if not timestamp - now <= HUNDRED_YEARS:
         reason = "must not be more than 100 years from now"
         raise InvalidOption(option="schedule", value=moment, reason=reason)
     return timestamp
@@ -126,7 +126,7 @@ def _grace(value: Any) -> float:
     try:
         return _seconds("grace", value)
     except InvalidOption:
-        raise ValueError(f"must be a number of seconds from 0 to {LONGEST_DELAY:.0f}") from None
+        raise ValueError(f"must be a number of seconds from 0 to {HUNDRED_YEARS:.0f}") from None
 
 
 def _one_of(*choices: Any) -> Callable[[Any], Any]:

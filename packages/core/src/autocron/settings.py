@@ -10,12 +10,12 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from autocron.clock import HUNDRED_YEARS
 from autocron.errors import SettingsError, nearest, shown
 from autocron.model import DEFAULT_TTL
 from autocron.zones import zone_name
 
 MAX_WORKERS = 64
-_YEAR = 366 * 24 * 3600.0
 
 Durability: TypeAlias = Literal["full", "normal"]
 Handover: TypeAlias = Literal["auto", "wait", "background"]
@@ -136,7 +136,7 @@ class Settings:
     """Whether a call returns when its job is stored (`"wait"`), or leaves that to a thread
     (`"background"`); `"auto"` waits unless the call is made in an event loop."""
 
-    ttl: float = _setting(_seconds(0, 100 * _YEAR), DEFAULT_TTL)
+    ttl: float = _setting(_seconds(0, HUNDRED_YEARS), DEFAULT_TTL)
     """For how long the outcome of a job is kept, unless the task says otherwise."""
 
     timezone: str | None = _setting(_timezone, None)

@@ -55,7 +55,9 @@ _FIELDS = (
 )
 
 
-_LIST_NAMES = ("minutes", "hours", "days", "months", "days_of_week")
+LIST_NAMES = ("minutes", "hours", "days", "months", "days_of_week")
+"""What the lists of numbers or names are called that can stand for an expression."""
+
 _MINUTE = timedelta(minutes=1)
 _FROM_MONDAY = _Field("day of week", 0, 6, {name: (n - 1) % 7 for n, name in enumerate(_WEEKDAYS)})
 
@@ -293,7 +295,7 @@ def cron_from_lists(
     """
     weekdays = _weekdays_from_monday(days_of_week)
     lists = (minutes, hours, days, months, weekdays)
-    fields = [field._replace(name=name) for field, name in zip(_FIELDS, _LIST_NAMES, strict=True)]
+    fields = [field._replace(name=name) for field, name in zip(_FIELDS, LIST_NAMES, strict=True)]
     return parse_cron(" ".join(map(_expression_of, fields, lists)))
 
 

@@ -6,9 +6,8 @@ import math
 from dataclasses import dataclass
 from datetime import tzinfo
 
+from autocron.clock import HUNDRED_YEARS
 from autocron.errors import InvalidSchedule
-
-_LONGEST = 100 * 366 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -63,13 +62,13 @@ def every_from(
     parts = {"weeks": weeks, "days": days, "hours": hours, "minutes": minutes, "seconds": seconds}
     for name, value in parts.items():
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not 0 <= value <= _LONGEST:
+        if not is_number or not 0 <= value <= HUNDRED_YEARS:
             reason = "must be a number from 0, and make up 100 years at most"
             raise InvalidSchedule(field=name, value=value, reason=reason)
     # Rounded, since days=0.1 is meant to be 8640 seconds, and is a little less or more in binary.
     total = round((((weeks * 7 + days) * 24 + hours) * 60 + minutes) * 60 + seconds, 6)
     given = ", ".join(f"{name}={value}" for name, value in parts.items() if value) or "seconds=0"
-    if not 1 <= total <= _LONGEST or total != int(total):
+    if not 1 <= total <= HUNDRED_YEARS or total != int(total):
         reason = "must be a whole number of seconds, from 1 second to 100 years"
         if total != int(total):
             reason = f"there are no intervals with fractions of a second: it {reason}"
@@ -79,6 +78,6 @@ def every_from(
 
 def parse_every(text: str) -> EveryRule:
     """Return the rule of an interval that was written as its number of seconds."""
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(_LONGEST))):
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(HUNDRED_YEARS))):
         raise InvalidSchedule(field="every", value=text, reason="must be a number of seconds")
     return every_from(seconds=int(text))
