@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from autocron.app import jobs, result, start, stop
     from autocron.current import CurrentJob, current_job
     from autocron.decorators import cron, delay, every
-    from autocron.errors import AutocronError
-    from autocron.model import Job, JobStatus
+    from autocron.errors import AutocronError, Cancel, JobStopped, Retry, TimeLimitExceeded
+    from autocron.model import Attempt, AttemptOutcome, Job, JobStatus
+    from autocron.policy import Exponential
     from autocron.results import Result
     from autocron.settings import Settings
     from autocron.tasks import ScheduledTask, Task
@@ -22,14 +23,21 @@ if TYPE_CHECKING:
 __version__ = "2.0.0"
 
 __all__ = [
+    "Attempt",
+    "AttemptOutcome",
     "AutocronError",
+    "Cancel",
     "CurrentJob",
+    "Exponential",
     "Job",
     "JobStatus",
+    "JobStopped",
     "Result",
+    "Retry",
     "ScheduledTask",
     "Settings",
     "Task",
+    "TimeLimitExceeded",
     "cron",
     "current_job",
     "delay",
@@ -45,8 +53,9 @@ _HOMES = {
     "app": ("jobs", "result", "start", "stop"),
     "current": ("CurrentJob", "current_job"),
     "decorators": ("cron", "delay", "every"),
-    "errors": ("AutocronError",),
-    "model": ("Job", "JobStatus"),
+    "errors": ("AutocronError", "Cancel", "JobStopped", "Retry", "TimeLimitExceeded"),
+    "model": ("Attempt", "AttemptOutcome", "Job", "JobStatus"),
+    "policy": ("Exponential",),
     "results": ("Result",),
     "settings": ("Settings",),
     "tasks": ("ScheduledTask", "Task"),

@@ -49,6 +49,10 @@ def start(
     ttl: float | None = None,
     timezone: str | tzinfo | None = None,
     shutdown_timeout: float | None = None,
+    kill_after: float | None = None,
+    crash_limit: int | None = None,
+    max_jobs_per_worker: int | None = None,
+    max_memory_per_worker: int | None = None,
     busy_timeout: float | None = None,
     check_interval: float | None = None,
     python: str | None = None,
@@ -75,6 +79,13 @@ def start(
             machine's if not given.
         shutdown_timeout: for how many seconds running jobs may go on when the application has
             ended, before they are given back; 8 if not given.
+        kill_after: for how many seconds a job may go on that was told to end, at its time limit or when
+            it is cancelled by force, before its worker is killed; 5 if not given.
+        crash_limit: after how many workers that died of it a job is not tried again; 3 if not given.
+        max_jobs_per_worker: after how many jobs a worker is replaced by a new one; 0, the default,
+            for never.
+        max_memory_per_worker: above how many megabytes of memory a worker is replaced after its job;
+            0, the default, for no limit.
         busy_timeout: for how many seconds to wait for another program's lock on the database;
             30 if not given.
         check_interval: after how many seconds without a wake-up an idle process looks for work

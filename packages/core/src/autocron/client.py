@@ -13,13 +13,13 @@ from autocron.clock import Clock, system_clock
 from autocron.current import CurrentJob, enter, leave
 from autocron.errors import StoreError
 from autocron.integration import Integration, find_function
-from autocron.model import Failed, Job, JobStatus, NewJob, Schedule, StoredSchedule
+from autocron.model import Attempt, Job, JobStatus, NewJob, Schedule, StoredSchedule
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.locks import CallersTurn, fork_guard
 from autocron.processes.log import start_logging
 from autocron.processes.membership import Membership
 from autocron.processes.spawn import AppCode, Orders
-from autocron.processes.wakeup import SOMETHING_DUE, Sender
+from autocron.processes.wakeup import SOMETHING_DUE, Sender, wake_listeners
 from autocron.results import Result
 from autocron.settings import LoadedSettings, Settings, load_settings
 from autocron.stores.protocol import Store
@@ -77,6 +77,7 @@ class Client:
         self._waits = {"wait": True, "background": False, "auto": None}[self.settings.handover]
         self._starts_processes = autostart and self.settings.autostart and self.settings.enabled
         self._inline: Latest | None = None
+        self._noted_tasks: set[str] = set()
         self._guard = threading.RLock()
         self._membership: Membership | None = None
         self._forget_process()
@@ -172,6 +173,9 @@ class Client:
         return [Result(job.id, self, storing) for job in jobs]
 
     def _put_in(self, jobs: Sequence[NewJob]) -> None:
+        for job in jobs:
+            if job.task not in self._noted_tasks:
+                self._note_task(job.task)
         now = self._clock()
         self.store.enqueue(jobs, now)
         # Workers are woken before the disk has it all: a job may run a moment before it is safe
@@ -179,6 +183,15 @@ class Client:
         self._wake(jobs, now)
         if self._is_durable:
             self.store.sync()
+
+    def _note_task(self, name: str) -> None:
+        """Let workers know that this task is one, in case that they have not imported its module."""
+        try:
+            self._folder.add_task(name)
+        except OSError as error:  # most have imported it, so this is no reason not to store the job
+            events.emit("app.task_not_noted", task=name, error=error)
+        else:
+            self._noted_tasks.add(name)
 
     def _wake(self, jobs: Sequence[NewJob], now: float) -> None:
         at_once = sum(job.options.due(now) is None for job in jobs)
@@ -201,12 +214,12 @@ class Client:
 
         began = self._clock()
         token = enter(lambda: CurrentJob(job.id, job.task, attempt=1))
-        outcome = execute(find_function, job.task, job.arguments)
+        produced = execute(find_function, job.task, job.arguments)
         leave(token)
-        if isinstance(outcome, Failed):  # many handles are dropped, and nobody else would tell
-            error, traceback = outcome.error, outcome.traceback
+        ended = inline_job(job, produced, began, self._clock())
+        if ended.status is JobStatus.ERROR:  # many handles are dropped, and nobody else would tell
+            error, traceback = ended.error, ended.traceback
             events.emit("job.failed", id=job.id, task=job.task, error=error, traceback=traceback)
-        ended = inline_job(job, outcome, began, self._clock())
         if self._inline is None:
             self._inline = Latest()
         self._inline.add(ended)
@@ -232,6 +245,23 @@ class Client:
         """Return the latest jobs, newest first."""
         inline = [] if self._inline is None else self._inline.list(status)
         return (inline + self.store.latest(limit, status))[:limit]
+
+    def attempts(self, job_id: str) -> list[Attempt]:
+        """Return the attempts at a job that did not succeed, the first one first."""
+        return self.store.attempts(job_id)
+
+    def cancel(self, job_id: str, *, force: bool) -> JobStatus | None:
+        """End a job that waits, or ask a running one to stop; return where it stands then."""
+        if self._inline and (ended := self._inline.get(job_id)):
+            return ended.status
+        self._check_process()
+        cancellation = self.store.cancel(job_id, self._clock(), force=force)
+        if cancellation is None:
+            return None
+        if cancellation.awaited:
+            wake_listeners(self._folder.listeners)
+        self._supervisor.send(SOMETHING_DUE)  # it stops what is running, and lets go what was held
+        return cancellation.status
 
     def will_store(self) -> None:
         """Do nothing: what was handed over is going to be stored, or its caller is told."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar, Token
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,26 @@ class CurrentJob:
 
     It may be long ago, when the job makes up for a time at which nothing ran.
     """
+    _is_cancel_requested: Callable[[], bool] = field(default=bool, repr=False, compare=False)
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether the job was asked to stop; read from the database, which takes some microseconds.
+
+        A task that is asked may tidy up, and raise `autocron.Cancel`. If it goes on, nothing happens to
+        it, but it is not tried again.
+
+        Example:
+            ```python
+            @autocron.delay
+            def convert(paths):
+                for path in paths:
+                    if autocron.current_job().cancel_requested:
+                        raise autocron.Cancel
+                    convert_file(path)
+            ```
+        """
+        return self._is_cancel_requested()
 
 
 _current: ContextVar[Callable[[], CurrentJob] | None] = ContextVar("autocron_job", default=None)

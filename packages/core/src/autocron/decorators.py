@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Any, NoReturn, ParamSpec, Protocol, TypeVar, overload
 
 from autocron import registry
 from autocron.errors import InvalidSchedule, InvalidTask, nearest
 from autocron.model import DEFAULT_GRACE, CatchUp, Options, Overlap, Schedule
-from autocron.options import check_schedule_options, make_options
+from autocron.options import ExceptionTypes, check_schedule_options, make_options
+from autocron.policy import Exponential, OnCrash
 from autocron.scheduling import Rule
 from autocron.scheduling.cron import LIST_NAMES, cron_from_lists, parse_cron
 from autocron.scheduling.every import every_from
@@ -60,6 +61,11 @@ def delay(
     seconds: float | None = None,
     schedule: datetime | None = None,
     retries: int | None = None,
+    backoff: float | Sequence[float] | Exponential | None = None,
+    retry_on: ExceptionTypes | None = None,
+    give_up_on: ExceptionTypes | None = None,
+    timeout: float | None = None,
+    on_crash: OnCrash | None = None,
     ttl: float | None = None,
     queue: str | None = None,
     priority: int | None = None,
@@ -81,6 +87,15 @@ def delay(function: Callable[..., Any] | None = None, /, **given: Any) -> Any:
         schedule: instead of those, the time of the job; a naive datetime is local time, and one
             in the past means at once.
         retries: how many more attempts a failed job gets, 0 to 1,000,000; 0 if not given.
+        backoff: how long it waits for the next one: a number of seconds, a list of such numbers (the last
+            is used again and again), or an `Exponential`; 0 to 100 years each. `Exponential()` if not given:
+            about 1, 2, 4, ... seconds, at most 300.
+        retry_on: an exception class, or several, after which it is tried again; after all if not given.
+        give_up_on: an exception class, or several, after which it is not; none if not given.
+        timeout: for how many seconds an attempt may run, 0.001 to 100 years, before `TimeLimitExceeded` is
+            raised in it; as long as it takes if not given.
+        on_crash: whether a job whose worker died in the midst of it is run again, `"retry"`, or ends
+            as failed, `"fail"`, since it must never run twice; `"retry"` if not given.
         ttl: for how many seconds the outcome is kept; the setting `ttl` if not given.
         queue: the name of the job's queue; `"default"` if not given.
         priority: jobs with a higher one run first, -1,000,000 to 1,000,000; 0 if not given.
@@ -111,11 +126,12 @@ def delay(function: Callable[..., Any] | None = None, /, **given: Any) -> Any:
 
 _OPTION_NAMES = {
     *("weeks", "days", "hours", "minutes", "seconds"),
-    *("schedule", "retries", "ttl", "queue", "priority"),
+    *("schedule", "retries", "backoff", "retry_on", "give_up_on", "timeout", "on_crash"),
+    *("ttl", "queue", "priority"),
 }
 
 
-_RUN_OPTIONS = {"retries", "ttl", "queue", "priority"}
+_RUN_OPTIONS = _OPTION_NAMES - {"weeks", "days", "hours", "minutes", "seconds", "schedule"}
 _INTERVAL_NAMES = {"weeks", "days", "hours", "minutes", "seconds", "start_now"}
 _SCHEDULE_OPTION_NAMES = {"timezone", "catch_up", "grace", "overlap"}
 

@@ -6,6 +6,8 @@ import string
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from autocron.clock import HUNDRED_YEARS
+
 _LONGEST_VALUE = 200
 
 
@@ -162,6 +164,12 @@ class UnknownJob(AutocronError, LookupError):
     )
 
 
+class NotRetryable(AutocronError):
+    """A job that waits, runs, or has succeeded cannot begin anew."""
+
+    message = "job {id} is {status}: only one that has ended as ERROR or CANCELLED can begin anew."
+
+
 class JobFailed(AutocronError):
     """The job that was waited for ended with an error."""
 
@@ -187,6 +195,90 @@ class TaskNotFound(AutocronError, LookupError):
         "there is no task {task} in the code that the worker runs: was it renamed or removed, "
         "or is its module not imported by the app? ({reason})"
     )
+
+
+class ArgumentsMismatch(AutocronError, TypeError):
+    """The stored arguments of a job do not fit the function that the worker's code has."""
+
+    message = (
+        "the stored arguments do not fit {task} ({reason}): was it changed since the call? "
+        "Have it take them, and let the job begin anew with the verb `retry` of the admin tool."
+    )
+
+
+# Raised in tasks ------------------------------------------------------------------------------
+
+
+class Retry(Exception):
+    """Raised by a task to have its job tried again, however many retries it has left.
+
+    Args:
+        after: in how many seconds, 0 to 100 years; None for the pause of the option `backoff`.
+        reason: kept with the attempt.
+
+    Raises:
+        InvalidOption: that is not possible.
+
+    Example:
+        ```python
+        @autocron.delay
+        def fetch(url):
+            answer = httpx.get(url)
+            if answer.status_code == 429:
+                raise autocron.Retry(after=float(answer.headers["retry-after"]))
+        ```
+    """
+
+    def __init__(self, reason: str = "", *, after: float | None = None) -> None:
+        is_number = isinstance(after, int | float) and not isinstance(after, bool)
+        if after is not None and not (is_number and 0 <= after <= HUNDRED_YEARS):
+            allowed = (
+                f"must be a number of seconds from 0 to {HUNDRED_YEARS:.0f} (100 years), or None"
+            )
+            raise InvalidOption(option="after", value=after, reason=allowed)
+        super().__init__(*([reason] if reason else []))
+        self.after = after
+
+
+class Cancel(Exception):
+    """Raised by a task to end its job as `CANCELLED`: it is not tried again.
+
+    Example:
+        ```python
+        @autocron.delay(retries=5)
+        def remind(order_id):
+            if not is_open(order_id):
+                raise autocron.Cancel("the order was withdrawn")
+        ```
+    """
+
+
+class JobInterrupt(BaseException):
+    """Raised in a task that is to end at once, in whatever it is doing.
+
+    No `Exception`, so that what handles any error of the task's own work lets it through. The task
+    may tidy up for the time that the setting `kill_after` gives; then its worker is killed.
+    """
+
+
+class TimeLimitExceeded(JobInterrupt):
+    """The task has run for longer than its `timeout`."""
+
+
+class JobStopped(JobInterrupt):
+    """The job was cancelled by force."""
+
+
+def kinds_of(error: type[BaseException]) -> tuple[str, ...]:
+    """Return the names of an exception's class and of those that it is derived from, as `module.Class`.
+
+    Example:
+        >>> kinds_of(ConnectionResetError)[:3]
+        ('builtins.ConnectionResetError', 'builtins.ConnectionError', 'builtins.OSError')
+    """
+    kinds = [f"{kind.__module__}.{kind.__qualname__}" for kind in error.__mro__[:-1]]
+    # A program's main module has another name in its workers.
+    return tuple(name.replace("__mp_main__.", "__main__.", 1) for name in kinds)
 
 
 # The database -------------------------------------------------------------------------------

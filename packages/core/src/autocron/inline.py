@@ -5,28 +5,38 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
-from autocron.model import Failed, Job, JobStatus, NewJob, Succeeded
+from autocron.model import (
+    AskedAgain,
+    Attempt,
+    Cancelled,
+    Failed,
+    Job,
+    JobStatus,
+    NewJob,
+    Produced,
+    Succeeded,
+)
 
 _KEPT = 1000
 
 
-def inline_job(job: NewJob, outcome: Succeeded | Failed, began: float, ended: float) -> Job:
+def inline_job(job: NewJob, produced: Produced, began: float, ended: float) -> Job:
     """Return such a job as a store would.
 
     Args:
         job: what was to be stored.
-        outcome: what came of it.
+        produced: what came of it; there is only one attempt.
         began: when it was run, in seconds since 1970 UTC.
         ended: when it had been run.
     """
-    failed = outcome if isinstance(outcome, Failed) else None
+    status, failed = _judge(produced)
     return Job(
         id=job.id,
         task=job.task,
         arguments=job.arguments,
         queue=job.options.queue,
         priority=job.options.priority,
-        status=JobStatus.ERROR if failed else JobStatus.DONE,
+        status=status,
         attempt=1,
         retries=job.options.retries,
         enqueued_at=began,
@@ -34,12 +44,23 @@ def inline_job(job: NewJob, outcome: Succeeded | Failed, began: float, ended: fl
         started_at=began,
         finished_at=ended,
         worker=None,
-        result=outcome.result if isinstance(outcome, Succeeded) else None,
+        result=produced.result if isinstance(produced, Succeeded) else None,
         error=failed.error if failed else None,
         traceback=failed.traceback if failed else None,
         schedule=None,
         scheduled_for=None,
+        policy=job.options.policy,
     )
+
+
+def _judge(produced: Produced) -> tuple[JobStatus, Failed | None]:
+    match produced:
+        case Succeeded():
+            return JobStatus.DONE, None
+        case Cancelled(failure):
+            return JobStatus.CANCELLED, failure
+        case AskedAgain(failure) | (Failed() as failure):
+            return JobStatus.ERROR, failure
 
 
 class Ended:
@@ -51,6 +72,14 @@ class Ended:
     def job(self, job_id: str) -> Job | None:
         """Return the job."""
         return self._job
+
+    def attempts(self, job_id: str) -> list[Attempt]:
+        """Return nothing: there was one attempt, and the job says what came of it."""
+        return []
+
+    def cancel(self, job_id: str, *, force: bool) -> JobStatus | None:
+        """Change nothing: it has ended."""
+        return self._job.status
 
     def will_store(self) -> None:
         """Do nothing: there is nothing to store."""

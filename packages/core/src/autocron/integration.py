@@ -10,7 +10,7 @@ import importlib
 import importlib.util
 import runpy
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import ModuleType
@@ -137,19 +137,24 @@ def load_main(main: dict[str, str]) -> None:
     module.__dict__.update(content)
 
 
-def find_function(name: str) -> Any:
-    """Return the function of a task, importing its module if that has not been done.
+def find_function(name: str, is_known: Callable[[str], bool] = lambda _: False) -> Any:
+    """Return what runs a task.
+
+    Args:
+        name: what stands in the database. What it names is neither imported nor run for that alone.
+        is_known: whether the application has a task of that name; its module may be one that the
+            application imports only now and then, and is imported here if need be.
 
     Raises:
         TaskNotFound: there is no such task; has the reason.
     """
-    task = registry.find_task(name)
-    if task is None:
+    task, reason = registry.find_task(name), "no module that was imported defines it"
+    if task is None and is_known(name):
         reason = _import_module_of(name)
         task = registry.find_task(name)
-        if task is None:
-            raise TaskNotFound(task=name, reason=reason)
-    return task.function
+    if task is None:
+        raise TaskNotFound(task=name, reason=reason)
+    return task.run
 
 
 def _import_module_of(name: str) -> str:

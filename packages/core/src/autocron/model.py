@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal, TypeAlias
 
+from autocron.policy import DEFAULT_POLICY, Policy
+
 DEFAULT_QUEUE = "default"
 DEFAULT_TTL = 1800.0
 DEFAULT_GRACE = 24 * 3600.0
@@ -58,6 +60,8 @@ class Options:
     """Seconds for which the outcome is kept; None for the setting `ttl`."""
     queue: str = DEFAULT_QUEUE
     priority: int = 0
+    policy: Policy = DEFAULT_POLICY
+    """What is to become of the job when an attempt does not go well."""
 
     def due(self, now: float) -> float | None:
         """Return the time of the first attempt at a job that is put in now; None for at once.
@@ -89,6 +93,12 @@ class ClaimedJob:
     arguments: str
     attempt: int
     retries: int
+    """How many failed attempts are followed by another,"""
+    excused: int = 0
+    """besides so many attempts that are not to count."""
+    crashes: int = 0
+    """How many workers have died of it by now."""
+    policy: Policy = DEFAULT_POLICY
     scheduled_for: float | None = None
     place: int | None = field(default=None, compare=False)
     """Where the store finds it again sooner than by its id; no other room uses it."""
@@ -121,6 +131,47 @@ class Job:
     """The name of the schedule of which it is a run;"""
     scheduled_for: float | None
     """and the due time for which it is one."""
+    policy: Policy = DEFAULT_POLICY
+    crashes: int = 0
+    """How many workers have died of it."""
+    cancel_requested: bool = False
+    """Whether it was asked to stop while it was running."""
+
+
+class AttemptOutcome(str, Enum):
+    """How an attempt at a job has ended that did not succeed.
+
+    `FAILED`: the task raised. `TIMED_OUT`: it ran for longer than its `timeout`. `CRASHED`: its worker died.
+    `INTERRUPTED`: its worker was ended through no fault of the job. `RETRY`: the task asked for another
+    attempt. `CANCELLED`: it was stopped, or stopped itself.
+
+    Example:
+        >>> str(AttemptOutcome.TIMED_OUT)
+        'TIMED_OUT'
+    """
+
+    FAILED = "FAILED"
+    TIMED_OUT = "TIMED_OUT"
+    CRASHED = "CRASHED"
+    INTERRUPTED = "INTERRUPTED"
+    RETRY = "RETRY"
+    CANCELLED = "CANCELLED"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt at a job that did not succeed. Times are seconds since 1970 UTC."""
+
+    number: int
+    outcome: AttemptOutcome
+    started_at: float
+    ended_at: float
+    worker: int | None
+    error: str
+    traceback: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,37 +186,65 @@ class Failed:
     """The task did not return, or what it returned cannot be stored."""
 
     error: str
-    traceback: str
+    traceback: str = ""
+    outcome: AttemptOutcome = AttemptOutcome.FAILED
+    kinds: tuple[str, ...] = field(default=(), compare=False)
+    """The names of the exception's class and of those that it is derived from, as `module.Class`."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskedAgain:
+    """The task asked for another attempt, in `after` seconds; None to leave that to the policy."""
+
+    failure: Failed
+    after: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """The attempt failed, and another is to be made at `run_at`."""
+    """The attempt failed, and another is to be made at `run_at`; None for at once."""
 
     failure: Failed
-    run_at: float
+    run_at: float | None
 
 
-Outcome: TypeAlias = Succeeded | Failed | Retrying
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The attempt was stopped, and no other is to be made."""
+
+    failure: Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The job is given back as if it had not been claimed."""
+
+
+Produced: TypeAlias = Succeeded | Failed | AskedAgain | Cancelled
+"""What an attempt came to, before it is known what becomes of its job."""
+
+Outcome: TypeAlias = Succeeded | Failed | Retrying | Cancelled | Released
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of `Store.settle`: was it still ours to end, who waits for it, what is next."""
+    """What became of `Store.settle`: where the job stands now, who waits for it, what is next."""
 
-    accepted: bool
+    status: JobStatus | None
+    """None if it was no longer ours to end, and nothing has changed."""
     awaited: bool
-    next: ClaimedJob | None
+    """Whether it has ended, and somebody waits for that."""
+    next: ClaimedJob | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Reclaimed:
-    """What became of a dead worker's job: it waits again, or it has crashed too often."""
+class Cancellation:
+    """What became of `Store.cancel`."""
 
-    id: str
-    task: str
     status: JobStatus
+    """Where the job stands now; a running one was asked to stop."""
     awaited: bool
+    """Whether it has ended by this, and somebody waits for that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, get_args
+from typing import Any, TypeAlias, get_args
 
 from autocron.clock import HUNDRED_YEARS
-from autocron.errors import InvalidOption, InvalidSchedule
+from autocron.errors import InvalidOption, InvalidSchedule, kinds_of
 from autocron.model import CatchUp, Options, Overlap
+from autocron.policy import Backoff, Exponential, OnCrash
 from autocron.zones import zone_name
 
 MAX_RETRIES = 1_000_000
 MAX_PRIORITY = 1_000_000
 MAX_QUEUE_LENGTH = 100
+
+ExceptionTypes: TypeAlias = type[BaseException] | Sequence[type[BaseException]]
+"""One class of exceptions, or several."""
 
 _SECONDS = {"weeks": 604800.0, "days": 86400.0, "hours": 3600.0, "minutes": 60.0, "seconds": 1.0}
 
@@ -27,8 +31,9 @@ def make_options(base: Options, given: dict[str, Any]) -> Options:
         InvalidOption: names the option, its value and what is allowed.
 
     Example:
-        >>> make_options(Options(retries=3), {"minutes": 1, "seconds": 30, "retries": None})
-        Options(delay=90.0, run_at=None, retries=3, ttl=None, queue='default', priority=0)
+        >>> options = make_options(Options(retries=3), {"minutes": 1, "retries": None, "timeout": 5})
+        >>> options.delay, options.retries, options.policy.timeout
+        (60.0, 3, 5.0)
     """
     options = {name: value for name, value in given.items() if value is not None}
     changes: dict[str, Any] = {}
@@ -41,6 +46,12 @@ def make_options(base: Options, given: dict[str, Any]) -> Options:
         changes |= {"delay": _total_seconds(delay), "run_at": None}
     if schedule is not None:
         changes |= {"delay": None, "run_at": _timestamp(schedule)}
+    policy = {
+        name: _POLICY_CHECKS[name](name, options.pop(name))
+        for name in _POLICY_CHECKS.keys() & options
+    }
+    if policy:
+        changes["policy"] = replace(base.policy, **policy)
     for name, value in options.items():
         changes[name] = _CHECKS[name](name, value)
     return replace(base, **changes)
@@ -55,11 +66,11 @@ def _total_seconds(parts: dict[str, Any]) -> float:
 
 
 def _seconds(name: str, value: Any, unit: float = 1.0) -> float:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not 0 <= value <= HUNDRED_YEARS / unit:
+    try:
+        return _number(name, value, 0, HUNDRED_YEARS / unit) * unit
+    except InvalidOption:
         reason = f"must be a number from 0 to {HUNDRED_YEARS / unit:.0f} (100 years)"
-        raise InvalidOption(option=name, value=value, reason=reason)
-    return float(value * unit)
+        raise InvalidOption(option=name, value=value, reason=reason) from None
 
 
 def _timestamp(moment: Any) -> float:
@@ -103,6 +114,59 @@ def _queue(name: str, value: Any) -> str:
     return value
 
 
+def _backoff(name: str, value: Any) -> Backoff:
+    match value:
+        case Exponential():
+            return _exponential(value)
+        case list() | tuple() if value:
+            return tuple(_seconds(name, pause) for pause in value)
+        case list() | tuple():
+            reason = "must not be empty: give at least one number of seconds"
+            raise InvalidOption(option=name, value=value, reason=reason)
+        case _:
+            return (_seconds(name, value),)
+
+
+def _exponential(value: Exponential) -> Exponential:
+    limits = {"first": HUNDRED_YEARS, "longest": HUNDRED_YEARS, "jitter": 1}
+    for name, high in limits.items():
+        _number(f"backoff.{name}", getattr(value, name), 0, high)
+    _number("backoff.factor", value.factor, 1, 100)
+    return value
+
+
+def _timeout(name: str, value: Any) -> float:
+    return _number(name, value, 0.001, HUNDRED_YEARS)
+
+
+def _number(name: str, value: Any, low: float, high: float) -> float:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not low <= value <= high:
+        reason = f"must be a number from {low:g} to {high:.0f}"
+        raise InvalidOption(option=name, value=value, reason=reason)
+    return float(value)
+
+
+def _exceptions(name: str, value: Any) -> tuple[str, ...]:
+    kinds = tuple(value) if isinstance(value, list | tuple | set | frozenset) else (value,)
+    for kind in kinds:
+        if not isinstance(kind, type) or not issubclass(kind, BaseException):
+            reason = "must be an exception class, or a list or tuple of such classes"
+            raise InvalidOption(option=name, value=value, reason=reason)
+    if not kinds and name == "retry_on":
+        reason = "must not be empty: to have no retries, leave out retries="
+        raise InvalidOption(option=name, value=value, reason=reason)
+    return tuple(kinds_of(kind)[0] for kind in kinds)
+
+
+def _on_crash(name: str, value: Any) -> str:
+    choices = get_args(OnCrash)
+    if value not in choices:
+        reason = "must be one of " + ", ".join(map(repr, choices))
+        raise InvalidOption(option=name, value=value, reason=reason)
+    return str(value)
+
+
 def check_schedule_options(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return what was given of a schedule's options, as the fields of a `Schedule`; None is not given.
 
@@ -144,6 +208,14 @@ _SCHEDULE_CHECKS: dict[str, Callable[[Any], Any]] = {
     "catch_up": _one_of(*get_args(CatchUp)),
     "grace": _grace,
     "overlap": _one_of(*get_args(Overlap)),
+}
+
+_POLICY_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "backoff": _backoff,
+    "retry_on": _exceptions,
+    "give_up_on": _exceptions,
+    "timeout": _timeout,
+    "on_crash": _on_crash,
 }
 
 _CHECKS = {"retries": _retries, "priority": _priority, "queue": _queue, "ttl": _seconds}

@@ -15,7 +15,7 @@ from autocron import events
 from autocron.client import Client
 from autocron.clock import system_clock
 from autocron.errors import NotStarted
-from autocron.model import Job, NewJob, Schedule, StoredSchedule
+from autocron.model import Attempt, Job, JobStatus, NewJob, Schedule, StoredSchedule
 from autocron.processes.log import start_logging
 from autocron.results import Result
 
@@ -103,6 +103,14 @@ class Outbox:
     def job(self, job_id: str) -> Job | None:
         """Return a job, once there is a database to look into."""
         return None if self._client is None else self._client.job(job_id)
+
+    def attempts(self, job_id: str) -> list[Attempt]:
+        """Return the attempts at a job, once there is a database to look into."""
+        return [] if self._client is None else self._client.attempts(job_id)
+
+    def cancel(self, job_id: str, *, force: bool) -> JobStatus | None:
+        """Cancel a job; it has been handed over before this is called."""
+        return None if self._client is None else self._client.cancel(job_id, force=force)
 
     def will_store(self) -> None:
         """Do nothing if calls are going to be stored.

@@ -25,7 +25,10 @@ class RegisteredTask(Protocol):
 
     @property
     def function(self) -> Callable[..., Any]:
-        """What is called to run one."""
+        """What was decorated."""
+
+    def run(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it with the arguments of a job."""
 
 
 @dataclass(frozen=True)

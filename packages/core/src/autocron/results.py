@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 from autocron import codec
 from autocron.errors import JobCancelled, JobFailed, NotStarted, UnknownJob, WaitTimeout
-from autocron.model import Job, JobStatus
+from autocron.model import Attempt, Job, JobStatus
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -21,6 +21,12 @@ class JobSource(Protocol):
 
     def job(self, job_id: str) -> Job | None:
         """Return the job as it stands now, or None if there is none (any more)."""
+
+    def attempts(self, job_id: str) -> list[Attempt]:
+        """Return the attempts at a job that did not succeed, the first one first."""
+
+    def cancel(self, job_id: str, *, force: bool) -> JobStatus | None:
+        """Cancel a job, and return where it stands then, or None if there is none (any more)."""
 
     def when_ended(self, job_id: str, callback: Callable[[], None]) -> None:
         """Have `callback` called once, by any thread, when the job has ended or is gone."""
@@ -100,6 +106,39 @@ class Result(Generic[R]):
         """The traceback that belongs to `error`, as text; None if there is none."""
         job = self._job_if_stored()
         return job.traceback if job else None
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        """The attempts at the job that did not succeed, the first one first: each with its error.
+
+        The latest thousand are kept, for as long as the job itself.
+        """
+        if self._job_if_stored() is None:
+            return []
+        return self._source.attempts(self._id)
+
+    def cancel(self, *, force: bool = False) -> bool:
+        """Have the job not run; return whether it is cancelled.
+
+        A job that waits never runs. One that is running is asked to stop: the task sees that in
+        `current_job().cancel_requested`, and if this attempt fails, there is no other. So this returns False, and
+        `wait()` tells what comes of it. A job that has ended is left as it is.
+
+        Args:
+            force: stop a running job: `JobStopped` is raised in it, and if it has not ended after the time
+                that the setting `kill_after` gives, its worker is killed.
+
+        Raises:
+            NotStarted: the job is kept for a `start()` that has not come yet.
+            UnknownJob: there is no such job, or its time to live is over.
+        """
+        if self._storing is not None:
+            self._source.will_store()
+            self._storing.result()
+        status = self._source.cancel(self._id, force=force)
+        if status is None:
+            raise UnknownJob(id=self._id)
+        return status is JobStatus.CANCELLED
 
     def wait(self, timeout: float | None = None) -> R:
         """Wait until the job has ended, and return what the task returned.

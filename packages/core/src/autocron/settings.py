@@ -145,6 +145,19 @@ class Settings:
     shutdown_timeout: float = _setting(_seconds(0, 3600), 8.0)
     """For how long running jobs may go on when the app has ended; then they are given back."""
 
+    kill_after: float = _setting(_seconds(0, 3600), 5.0)
+    """For how long a job may go on that was told to end, at its time limit or when it is cancelled by
+    force; then its worker is killed."""
+
+    crash_limit: int = _setting(_whole_number(1, 1000), 3)
+    """After how many workers that died of it a job is not tried again."""
+
+    max_jobs_per_worker: int = _setting(_whole_number(0, 1_000_000_000), 0)
+    """After how many jobs a worker is replaced by a new one; 0 for never."""
+
+    max_memory_per_worker: int = _setting(_whole_number(0, 1_000_000), 0)
+    """Above how much memory, in megabytes, a worker is replaced after its job; 0 for no limit."""
+
     busy_timeout: float = _setting(_seconds(0.01, 3600), 30.0)
     """For how long to wait for another program's lock on the database."""
 

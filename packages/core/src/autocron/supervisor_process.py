@@ -36,10 +36,10 @@ def main() -> None:
         Supervisor(settings, orders, store).run()
     except BecomeWorker as fork:
         _show_role()
-        orders, line = fork.orders, fork.line
+        orders, line, board = fork.orders, fork.line, fork.board
     else:
         return
-    sys.exit(be_worker(orders, line))
+    sys.exit(be_worker(orders, line, board))
 
 
 def _show_role() -> None:

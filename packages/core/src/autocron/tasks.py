@@ -11,9 +11,10 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
 from autocron import codec, registry
 from autocron.coroutines import run_coroutine
-from autocron.errors import InvalidOption, InvalidTask, UnsupportedValue
+from autocron.errors import ArgumentsMismatch, InvalidOption, InvalidTask, UnsupportedValue
 from autocron.model import NewJob, Options, Schedule, StoredSchedule, new_job_id
-from autocron.options import make_options
+from autocron.options import ExceptionTypes, make_options
+from autocron.policy import Exponential, OnCrash
 from autocron.results import Result
 from autocron.scheduling.timetable import Timetable
 
@@ -113,6 +114,18 @@ class Task(Generic[P, R]):
             outcome = run_coroutine(outcome)
         return outcome  # type: ignore[no-any-return]
 
+    def run(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function with the arguments of a stored job; for workers.
+
+        Raises:
+            ArgumentsMismatch: they do not fit the function.
+        """
+        try:
+            self._check(*args, **kwargs)
+        except TypeError as error:
+            raise ArgumentsMismatch(task=self.name, reason=error) from None
+        return self.function(*args, **kwargs)
+
     def options(
         self,
         *,
@@ -123,6 +136,11 @@ class Task(Generic[P, R]):
         seconds: float | None = None,
         schedule: datetime | None = None,
         retries: int | None = None,
+        backoff: float | Sequence[float] | Exponential | None = None,
+        retry_on: ExceptionTypes | None = None,
+        give_up_on: ExceptionTypes | None = None,
+        timeout: float | None = None,
+        on_crash: OnCrash | None = None,
         ttl: float | None = None,
         queue: str | None = None,
         priority: int | None = None,

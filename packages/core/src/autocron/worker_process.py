@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from types import FrameType
 
 from autocron import app, events, registry
@@ -24,7 +25,9 @@ from autocron.integration import Integration, find_function
 from autocron.model import ClaimedJob
 from autocron.processes import crew
 from autocron.processes.folder import RuntimeFolder, write_private
+from autocron.processes.limits import Board, Limits
 from autocron.processes.locks import WorkersTurn, adopt
+from autocron.processes.memory import resident_megabytes
 from autocron.processes.spawn import Orders, settings_from
 from autocron.processes.wakeup import SOMETHING_DUE, Sender, WorkersInbox, wake_listeners
 from autocron.running import scheduler
@@ -43,10 +46,12 @@ class WorkerProcess:
     Args:
         orders: what the supervisor told it.
         line: the descriptor of the line to the supervisor; its end tells that the supervisor is gone.
+        board: where the supervisor sees what is being run.
     """
 
-    def __init__(self, orders: Orders, line: int) -> None:
+    def __init__(self, orders: Orders, line: int, board: Board) -> None:
         self._orders = orders
+        self._board = board
         self._line = socket.socket(fileno=line)
         self._settings = settings_from(orders)
         self._folder = RuntimeFolder.of(self._settings.database)
@@ -102,7 +107,9 @@ class WorkerProcess:
             # The application may have chosen its zone in TZ while it was imported; the supervisor has not.
             zone = self._settings.timezone
             scheduler.register(store, schedules, system_clock(), zone, generation)
-        self._worker = Worker(self._orders.number, store, self._surroundings(integration))
+        is_durable = self._settings.durability == "full"
+        surroundings = self._surroundings(integration, store)
+        self._worker = Worker(self._orders.number, store, surroundings, is_durable=is_durable)
         if self._is_stopping:
             self._worker.stop()
 
@@ -117,17 +124,21 @@ class WorkerProcess:
         with suppress(OSError):  # then it is logged once more
             write_private(file, text.encode("utf-8", "backslashreplace"))
 
-    def _surroundings(self, integration: Integration) -> Surroundings:
+    def _surroundings(self, integration: Integration, store: Store) -> Surroundings:
         descriptor = self._orders.descriptors["workers"]
         inbox = WorkersInbox(descriptor, self._own_end.fileno())
         return Surroundings(
-            find_function=find_function,
+            find_function=lambda name: find_function(name, self._is_known),
+            limits=Limits(self._board, self._orders.number, self._call_supervisor),
             job_context=integration.job_context,
             wake_next=self._wake_next,
             wait_for_work=lambda: inbox.wait(self._settings.check_interval),
             before_settling=self._client.flush,
-            current=self._current,
-            look_again=lambda: self._tell_supervisor(SOMETHING_DUE),
+            current=lambda job: self._current(job, store),
+            look_again=self._call_supervisor,
+            is_outdated=self._check_code,
+            why_to_retire=self._why_to_retire,
+            retire=lambda: self._say(crew.LEAVING),
             notify=lambda: wake_listeners(self._folder.listeners),
         )
 
@@ -136,14 +147,37 @@ class WorkerProcess:
         if self._settings.workers > _QUEUED_WAKE_UPS:
             self._wake_worker()
 
-    def _current(self, job: ClaimedJob) -> CurrentJob:
-        if job.scheduled_for is None:
-            return CurrentJob(job.id, job.task, job.attempt)
-        schedule = registry.find_schedule(job.task)
+    def _call_supervisor(self) -> None:
+        self._tell_supervisor(SOMETHING_DUE)
+
+    def _is_known(self, task: str) -> bool:
+        """Whether a process of the application has handed over calls of a task, so that it is one."""
+        return self._folder.has_task(task)
+
+    def _why_to_retire(self, count: int) -> str | None:
+        """Return why this worker is to be replaced, after so many jobs; None if it is not."""
+        most_jobs, most_memory = (
+            self._settings.max_jobs_per_worker,
+            self._settings.max_memory_per_worker,
+        )
+        if most_jobs and count >= most_jobs:
+            return f"it has run {count} jobs"
+        if most_memory and (memory := resident_megabytes()) > most_memory:
+            return f"it has {memory:.0f} MB of memory in use"
+        return None
+
+    def _current(self, job: ClaimedJob, store: Store) -> CurrentJob:
+        due = None if job.scheduled_for is None else self._in_zone(job.task, job.scheduled_for)
+        is_cancel_requested = partial(store.is_cancel_requested, job.id)
+        return CurrentJob(job.id, job.task, job.attempt, due, is_cancel_requested)
+
+    def _in_zone(self, task: str, moment: float) -> datetime:
+        """Return a time in the zone of the schedule of a task."""
+        schedule = registry.find_schedule(task)
         name = (schedule and schedule.timezone) or self._settings.timezone or zone_of_machine()
         zone = zone_named(name)
-        due = datetime.fromtimestamp(job.scheduled_for, zone)
-        return CurrentJob(job.id, job.task, job.attempt, due if zone else due.astimezone())
+        local = datetime.fromtimestamp(moment, zone)
+        return local if zone else local.astimezone()
 
     # Ending ---------------------------------------------------------------------------------
 
@@ -200,16 +234,18 @@ class WorkerProcess:
 
     # Keeping up with the code ---------------------------------------------------------------
 
-    def _check_code(self) -> None:
+    def _check_code(self) -> bool:
         """Have this worker replaced, if a file has changed since it was imported; its job may end first."""
         if self._is_stopping:
-            return  # it is being replaced already
+            return True  # it is being replaced already
         changed = next(filter(self._has_changed, _imported_files()), None)
-        if changed is not None:
-            events.emit("worker.outdated", number=self._orders.number, file=changed)
-            self._await_registration()
-            self._stop()
-            self._say(crew.OUTDATED)
+        if changed is None:
+            return False
+        events.emit("worker.outdated", number=self._orders.number, file=changed)
+        self._await_registration()
+        self._stop()
+        self._say(crew.LEAVING)
+        return True
 
     def _has_changed(self, file: str) -> bool:
         changed_at, begin = _changed_at(file), self._started_at - _CLOCK_STEP
@@ -257,11 +293,11 @@ def _integration_class(name: str) -> type[Integration]:
     return found
 
 
-def be_worker(orders: Orders, line: int) -> int:
+def be_worker(orders: Orders, line: int, board: Board) -> int:
     """Be a worker process, after the fork; return the exit status."""
     os.setsid()
     os.chdir(orders.code.folder)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     adopt(orders.descriptors["lock"])
-    return WorkerProcess(orders, line).run()
+    return WorkerProcess(orders, line, board).run()

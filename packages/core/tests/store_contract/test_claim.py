@@ -16,7 +16,7 @@ def claim_all(store, now):
 def test_a_claimed_job_is_running(store, put, now):
     """Its worker gets all it needs, and the job shows who runs it and since when."""
     put("a", retries=2)
-    assert store.claim(7, now + 1) == ClaimedJob("a", "shop.task", "[[],{}]", 1, 2, None)
+    assert store.claim(7, now + 1) == ClaimedJob("a", "shop.task", "[[],{}]", 1, 2)
     job = store.get("a")
     assert (job.status, job.worker, job.started_at, job.attempt) == ("RUNNING", 7, now + 1, 1)
 

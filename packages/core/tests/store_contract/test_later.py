@@ -1,4 +1,4 @@
-from autocron.model import Failed, Succeeded
+from autocron.model import AttemptOutcome, Failed, Succeeded
 
 
 def test_due_jobs_are_promoted(store, put, now):
@@ -81,7 +81,7 @@ def test_jobs_that_have_not_ended_are_kept(store, put, now):
 def test_a_job_that_crashed_too_often_is_deleted_too(store, put, now):
     """Its time to live begins with its end."""
     put("a", ttl=10.0)
-    store.claim(1, now)
-    store.reclaim(1, "it was killed", 1, now + 100)
+    crash = Failed("it was killed", outcome=AttemptOutcome.CRASHED)
+    store.settle(store.claim(1, now), crash, now + 100)
     assert store.prune(lambda: now + 109, 10) == 0
     assert store.prune(lambda: now + 110, 10) == 1

@@ -1,4 +1,4 @@
-from autocron.model import Failed, JobStatus, Retrying, Succeeded
+from autocron.model import Failed, JobStatus, Released, Retrying, Succeeded
 
 
 def test_there_may_be_no_such_job(store):
@@ -73,9 +73,8 @@ def test_a_job_that_is_not_over_is_watched_on(store, put, now):
     retried = store.settle(store.claim(1, now), Retrying(Failed("no", ""), now), now)
     assert retried.awaited is False
     store.promote(lambda: now, 10)
-    store.release(store.claim(1, now))
-    store.claim(1, now)
-    store.reclaim(1, "it was killed", 3, now)
+    store.settle(store.claim(1, now), Released(), now)
+    store.settle(store.claim(1, now), Retrying(Failed("it was killed"), None), now)
     ended = store.settle(store.claim(2, now), Succeeded("1"), now)
     assert ended.awaited is True
 

@@ -9,6 +9,7 @@ from autocron.model import (
     NewJob,
     NewTick,
     Options,
+    Released,
     Retrying,
     Schedule,
     StoredSchedule,
@@ -404,11 +405,12 @@ def test_runs_may_be_beside_each_other(store, fire, now):
 def test_queued_runs_come_one_after_the_other(store, fire, now):
     """Each is let go when all before it have ended, and counts as waiting until then."""
     fire(*(tick(now + number, name, "queue") for number, name in enumerate("abc")))
-    assert store.claim(1, now).id == "a"
+    first = store.claim(1, now)
+    assert first.id == "a"
     assert store.claim(2, now) is None
     assert store.release_held() == 0
     assert store.get("b").status == "WAITING"
-    store.release_all(1)
+    store.settle(first, Released(), now)
     assert end(store, now) == "a"
     assert store.claim(1, now) is None
     assert store.release_held() == 1

@@ -59,8 +59,8 @@ def test_a_task_looks_like_its_function(make_module):
 
 def test_a_misspelt_option_is_a_type_error():
     """As with any function of Python, and at decoration."""
-    with pytest.raises(TypeError, match=r"keyword argument 'retry' \(did you mean retries\?\)"):
-        autocron.delay(retry=3)
+    with pytest.raises(TypeError, match=r"keyword argument 'retrys' \(did you mean retries\?\)"):
+        autocron.delay(retrys=3)
     with pytest.raises(TypeError, match=r"every\(\) got .* 'second' \(did you mean seconds\?\)"):
         autocron.every(second=3)
     with pytest.raises(TypeError, match=r"^cron\(\) got .* 'minute' \(did you mean minutes\?\)"):

@@ -34,9 +34,10 @@ def test_each_error_is_documented(kind):
 
 
 def test_one_except_clause_gets_them_all():
-    """Everything that autocron raises of its own is an `AutocronError`."""
+    """Everything that autocron raises of its own is an `AutocronError`; what tasks raise to ask for something is not."""
     own = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)]
-    raised = [kind for kind in own if issubclass(kind, Exception)]
+    asked = (errors.Retry, errors.Cancel)
+    raised = [kind for kind in own if issubclass(kind, Exception) and kind not in asked]
     assert len(raised) > 15
     assert all(issubclass(kind, AutocronError) for kind in raised)
 
@@ -54,6 +55,28 @@ def test_an_error_shows_a_value_as_it_was_written():
     """Quotes tell the string "5" from the number 5."""
     error = InvalidOption(option="retries", value="5", reason="must be a whole number")
     assert str(error) == "retries='5': must be a whole number"
+
+
+def test_an_interrupt_passes_what_handles_errors():
+    """A task that handles any `Exception` of its work does not stay by that."""
+    for kind in (errors.TimeLimitExceeded, errors.JobStopped):
+        assert issubclass(kind, errors.JobInterrupt)
+        assert not issubclass(kind, Exception)
+
+
+@pytest.mark.parametrize("after", [-1, True, "soon", float("nan"), 10**10])
+def test_another_attempt_can_be_asked_for_within_bounds(after):
+    """It is an error in the task that asks."""
+    with pytest.raises(InvalidOption, match=r"^after="):
+        errors.Retry(after=after)
+    assert errors.Retry("busy", after=0).after == 0
+    assert str(errors.Retry("busy")) == "busy"
+
+
+def test_kinds_of_a_main_module_have_one_name():
+    """It is called otherwise in workers."""
+    kind = type("Lost", (OSError,), {"__module__": "__mp_main__"})
+    assert errors.kinds_of(kind)[:2] == ("__main__.Lost", "builtins.OSError")
 
 
 class Unspeakable:

@@ -1,7 +1,8 @@
 import pytest
 
 from autocron.codec import decode, encode_arguments
-from autocron.model import Failed, Succeeded
+from autocron.errors import Cancel, Retry
+from autocron.model import AskedAgain, AttemptOutcome, Cancelled, Failed, Succeeded
 from autocron.running.executor import execute
 
 NO_ARGUMENTS = "[[],{}]"
@@ -221,3 +222,47 @@ def test_an_error_of_the_context_is_a_failure():
     outcome = run_in(transaction, raiser(KeyError(1)))
     assert outcome.error == "OSError: full"
     assert "KeyError: 1" in outcome.traceback
+
+
+def test_a_function_can_ask_for_another_attempt():
+    """With or without a time and a reason."""
+    asked = run(raiser(Retry("busy", after=5)))
+    assert (type(asked), asked.after, asked.failure.error) == (AskedAgain, 5, "Retry: busy")
+    assert asked.failure.outcome is AttemptOutcome.RETRY
+    assert run(raiser(Retry())).after is None
+
+
+def test_a_function_can_cancel_its_job():
+    """With its reason; the class will do."""
+    cancelled = run(raiser(Cancel("not needed")))
+    assert (type(cancelled), cancelled.failure.error) == (Cancelled, "Cancel: not needed")
+    assert cancelled.failure.outcome is AttemptOutcome.CANCELLED
+    assert type(run(raiser(Cancel))) is Cancelled
+
+
+def test_a_failure_knows_its_kinds():
+    """The class of the exception, and those that it is derived from."""
+    assert run(raiser(ConnectionResetError())).kinds[:3] == (
+        "builtins.ConnectionResetError",
+        "builtins.ConnectionError",
+        "builtins.OSError",
+    )
+
+
+def test_arguments_that_do_not_fit_are_told(make_module):
+    """The function is not called; the error names it and what is missing. An error of its own is another."""
+    module = make_module(
+        """
+        import autocron
+        @autocron.delay
+        def mail(to, text): raise TypeError("own")
+        """
+    )
+    missing = execute(lambda _: module.mail.run, "mail", encode_arguments((), ("a",), {}))
+    assert missing.error.startswith(
+        f"ArgumentsMismatch: the stored arguments do not fit {module.mail.name} ("
+    )
+    assert "missing 1 required positional argument: 'text'" in missing.error
+    own = execute(lambda _: module.mail.run, "mail", encode_arguments((), ("a", "b"), {}))
+    assert own.error == "TypeError: own"
+    assert own.traceback.count("File ") == 1

@@ -31,14 +31,17 @@ def test_a_module_integration_is_made_anew_in_the_worker(make_module, tmp_path):
 
 
 def test_a_function_is_found_by_its_name(make_module, tmp_path):
-    """Among registered tasks; its module is imported if that has not been done."""
+    """Among registered tasks; the module of one that is known is imported if that has not been done."""
     make_module("")
     tmp_path.joinpath("late_tasks.py").write_text(
         "import autocron\n@autocron.delay\ndef f(): return 5\n"
         "class A:\n    @staticmethod\n    @autocron.delay\n    def g(): return 6\n"
         "def plain(): ...\n"
     )
-    assert find_function("late_tasks.A.g")() == 6
+    with pytest.raises(TaskNotFound, match="no module that was imported defines it"):
+        find_function("late_tasks.A.g")
+    assert "late_tasks" not in sys.modules
+    assert find_function("late_tasks.A.g", lambda _: True)() == 6
     assert find_function("late_tasks.f")() == 5
     sys.modules.pop("late_tasks")
 
@@ -61,7 +64,7 @@ def test_a_function_is_found_by_its_name(make_module, tmp_path):
     ],
 )
 def test_what_is_no_task_is_not_run(make_module, tmp_path, name, reason):
-    """Whatever stands in the database, only registered tasks are found; the error says why not."""
+    """Though the application is said to have it, only registered tasks are found; the error says why not."""
     make_module("")
     for module, text in {
         "broken_tasks": "1 / 0",
@@ -71,6 +74,6 @@ def test_what_is_no_task_is_not_run(make_module, tmp_path, name, reason):
     }.items():
         tmp_path.joinpath(f"{module}.py").write_text(text)
     with pytest.raises(TaskNotFound) as caught:
-        find_function(name)
+        find_function(name, lambda _: True)
     assert reason in str(caught.value)
     sys.modules.pop("plain_tasks", None)

@@ -6,6 +6,7 @@ import pytest
 from autocron.errors import InvalidOption, shown
 from autocron.model import Options
 from autocron.options import make_options
+from autocron.policy import Exponential, Policy
 
 NONE = Options()
 
@@ -158,3 +159,60 @@ def test_what_is_not_given_stays():
     assert make_options(base, {"retries": 0}) == Options(
         delay=5.0, retries=0, ttl=60.0, queue="mail", priority=7
     )
+
+
+# What is to become of a job whose attempt does not go well --------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "backoff"),
+    [
+        (30, (30.0,)),
+        (0, (0.0,)),
+        ([1, 60.5], (1.0, 60.5)),
+        ((5,), (5.0,)),
+        (Exponential(first=5, jitter=0), Exponential(first=5, jitter=0)),
+    ],
+)
+def test_backoff_takes_all_its_forms(given, backoff):
+    """A number of seconds, several, or how they grow."""
+    assert make_options(Options(), {"backoff": given}).policy.backoff == backoff
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("backoff", value) for value in (-1, "5", [], [1, None], True, {}, 10**10)],
+        ("backoff.first", Exponential(first=-1)),
+        ("backoff.factor", Exponential(factor=0.5)),
+        ("backoff.longest", Exponential(longest=10**10)),
+        ("backoff.jitter", Exponential(jitter=1.5)),
+        *[("timeout", value) for value in (0, -1, "5", True, float("nan"), 10**10)],
+        *[("retry_on", value) for value in ([], "OSError", 5, [OSError, 5], int, OSError())],
+        *[("give_up_on", value) for value in ("OSError", int, [int])],
+        *[("on_crash", value) for value in ("ignore", True, 1, [])],
+    ],
+    ids=str,
+)
+def test_an_impossible_policy_is_refused(name, value):
+    """The error names the option and shows its value."""
+    with pytest.raises(InvalidOption, match=rf"^{name}=.*: must "):
+        make_options(Options(), {name.partition(".")[0]: value})
+
+
+class Lost(OSError):
+    """An error of the application's own."""
+
+
+def test_exceptions_are_known_by_their_names():
+    """One, or several: no code has to be stored, and none to be imported."""
+    options = make_options(Options(), {"retry_on": [Lost, KeyError], "give_up_on": TimeoutError})
+    assert options.policy.retry_on == (f"{__name__}.Lost", "builtins.KeyError")
+    assert options.policy.give_up_on == ("builtins.TimeoutError",)
+
+
+def test_a_call_changes_only_what_it_names():
+    """The rest of the policy is the task's."""
+    base = make_options(Options(), {"timeout": 5, "on_crash": "fail"})
+    changed = make_options(base, {"timeout": 7})
+    assert changed.policy == Policy(timeout=7.0, on_crash="fail")

@@ -14,7 +14,7 @@ from autocron.errors import (
     UnreadableValue,
     WaitTimeout,
 )
-from autocron.model import Failed, NewJob, Succeeded, new_job_id
+from autocron.model import Failed, NewJob, Retrying, Succeeded, new_job_id
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.wakeup import wake_listeners
 
@@ -79,13 +79,59 @@ def test_a_failed_job_tells_why(put, end):
         result.wait(5)
 
 
-def test_a_cancelled_job_is_an_error_of_its_own(put, store):
+def test_a_cancelled_job_is_an_error_of_its_own(put):
     """Who waits for it learns that it was cancelled."""
     result = put("shop.pay")
-    store._database.execute("UPDATE autocron_jobs SET state = 5")
-    assert (result.status, result.ready, result.error) == ("CANCELLED", True, None)
-    with pytest.raises(JobCancelled, match=r"shop\.pay"):
+    assert result.cancel()
+    assert (result.status, result.ready) == ("CANCELLED", True)
+    with pytest.raises(JobCancelled, match=r"\(shop\.pay\) was cancelled"):
         result.wait(5)
+    assert result.cancel()
+
+
+def test_whoever_waits_is_told_that_a_job_is_cancelled(put):
+    """At once, and not when it looks again."""
+    result = put()
+    raised = []
+
+    def wait():
+        try:
+            autocron.result(result.id).wait(30)
+        except JobCancelled as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    result.cancel()
+    thread.join(30)
+    assert len(raised) == 1
+
+
+def test_a_running_or_ended_job_is_not_cancelled(put, store, end):
+    """The one is asked, the other is left alone; one that is gone is an error."""
+    result = put()
+    job = store.claim(1, NOW)
+    assert not result.cancel()
+    assert store.is_cancel_requested(result.id)
+    assert store.to_be_stopped() == {}
+    assert not result.cancel(force=True)
+    assert store.to_be_stopped() == {1: result.id}
+    store.settle(job, Succeeded("1"), NOW)
+    assert not result.cancel()
+    with pytest.raises(UnknownJob):
+        autocron.result("gone").cancel()
+
+
+def test_a_handle_knows_the_attempts_that_failed(put, store):
+    """Each with its error and traceback, also when the job went well in the end."""
+    result = put()
+    assert result.attempts == []
+    for number in (1, 2):
+        failure = Failed(f"error {number}", f"Traceback {number}")
+        store.settle(store.claim(1, NOW), Retrying(failure, None), NOW)
+    store.settle(store.claim(1, NOW), Succeeded("1"), NOW)
+    kept = [(attempt.number, attempt.error, attempt.traceback) for attempt in result.attempts]
+    assert kept == [(1, "error 1", "Traceback 1"), (2, "error 2", "Traceback 2")]
 
 
 def test_there_may_be_no_such_job(started):

@@ -9,7 +9,7 @@ import pytest
 from autocron import events
 from autocron.codec import decode_arguments
 from autocron.errors import RetiredSchedule, StoreError, UnknownSchedule
-from autocron.model import ClockSet, NewJob, Options, Schedule, Succeeded, TickOutcome
+from autocron.model import ClockSet, NewJob, Options, Released, Schedule, Succeeded, TickOutcome
 from autocron.running import scheduler
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=timezone.utc).timestamp()
@@ -290,7 +290,7 @@ def test_what_is_made_up_for_waits_for_a_run_that_has_not_ended(store):
     """With `all` it is not skipped, even if there is only one; what is on time is."""
     scheduler.register(store, [cron("0 * * * *", catch_up="all")], NOON)
     run_due(store, NOON + HOUR)
-    store.release(store.claim(1, NOON))  # as at the end of the application
+    store.settle(store.claim(1, NOON), Released(), NOON)  # as at the end of the application
     run_due(store, NOON + 2 * HOUR + 600)
     run_due(store, NOON + 3 * HOUR)
     assert outcomes(store) == [("FIRED", 1), ("FIRED", 2), ("SKIPPED", 3)]

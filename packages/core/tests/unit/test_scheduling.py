@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autocron.errors import InvalidSchedule
+from autocron.errors import InvalidSchedule, kinds_of
+from autocron.policy import Exponential, Policy
 from autocron.scheduling import parse_rule
 from autocron.scheduling.cron import cron_from_lists, parse_cron
 from autocron.scheduling.every import EveryRule, every_from, parse_every
-from autocron.scheduling.retries import LONGEST_PAUSE, pause_after
+from autocron.scheduling.retries import is_retried_after, pause_after
 
 SUNDAY = datetime(2026, 11, 22, 12, 0)  # noqa: DTZ001
 
@@ -300,10 +301,47 @@ def test_a_long_pause_is_made_up_for_once():
 # Retries --------------------------------------------------------------------------------------
 
 
+STEADY = Exponential(jitter=0)
+
+
 @given(st.integers(1, 10**9))
 def test_pauses_grow_up_to_a_limit(attempt):
     """Each pause is as long as the one before or longer, and five minutes at most."""
-    assert 1 <= pause_after(attempt) <= pause_after(attempt + 1) <= LONGEST_PAUSE == 300
+    assert 1 <= pause_after(attempt, STEADY) <= pause_after(attempt + 1, STEADY) <= 300
+
+
+@given(st.integers(1, 50), st.floats(0, 1), st.floats(0, 1, exclude_max=True))
+def test_chance_only_shortens_a_pause(attempt, jitter, chance):
+    """By at most the part that is given, so that the limit holds."""
+    longest = pause_after(attempt, STEADY)
+    pause = pause_after(attempt, Exponential(jitter=jitter), lambda: chance)
+    assert longest * (1 - jitter) <= pause <= longest
+
+
+def test_pauses_can_be_given_one_by_one():
+    """The last one is used for all that follow."""
+    assert [pause_after(attempt, (5.0,)) for attempt in (1, 9)] == [5.0, 5.0]
+    assert [pause_after(attempt, (1.0, 60.0)) for attempt in (1, 2, 3)] == [1.0, 60.0, 60.0]
+    other = Exponential(first=10, factor=3, longest=100, jitter=0)
+    assert [pause_after(attempt, other) for attempt in (1, 2, 3, 4)] == [10, 30, 90, 100]
+
+
+def test_pauses_of_jobs_that_fail_together_differ():
+    """Without anything being said."""
+    assert len({pause_after(5, Exponential()) for _ in range(20)}) > 1
+
+
+def test_which_exceptions_are_tried_again():
+    """Classes that are given, and those derived from them; what is to be given up wins."""
+    lost, late = kinds_of(ConnectionResetError), kinds_of(TimeoutError)
+    assert is_retried_after(lost, Policy())
+    only = Policy(retry_on=("builtins.ConnectionError", "builtins.KeyError"))
+    assert is_retried_after(lost, only)
+    assert not is_retried_after(late, only)
+    but = Policy(retry_on=("builtins.OSError",), give_up_on=("builtins.TimeoutError",))
+    assert is_retried_after(lost, but)
+    assert not is_retried_after(late, but)
+    assert not is_retried_after(late, Policy(give_up_on=("builtins.OSError",)))
 
 
 def test_the_clock_change_is_survived(run_program):

@@ -11,6 +11,24 @@ from autocron.model import NewJob, Options, Succeeded
 from autocron.stores.sqlite import queries
 
 NOW = 1_795_000_000.0
+VALUES = dict.fromkeys(
+    [
+        *(
+            "state",
+            "now",
+            "ttl",
+            "result",
+            "error",
+            "traceback",
+            "id",
+            "attempt",
+            "place",
+            "crashed",
+        ),
+        *("run_at", "excused", "outcome", "kept", "force", "reason"),
+    ],
+    1,
+)
 
 
 def job(number, **options):
@@ -66,9 +84,17 @@ def test_a_claim_uses_the_index_of_jobs_that_are_ready(store, path):
         ("FORGET_OLD_TICKS", ("a", "a", 1), "PRIMARY KEY (schedule=? AND due<?)"),
         ("RIPE_SCHEDULES", (1, 1), "SEARCH autocron_ticks USING PRIMARY KEY (schedule=?)"),
         ("PRUNE", (NOW, 10), "autocron_expiring"),
-        ("RECLAIM", {"worker": 1, "reason": "", "crash_limit": 3, "now": 0, "ttl": 0}, "autocron_active (state=?"),
-        ("RELEASE_ALL", (1,), "autocron_active (state=?"),
-        ("FINISH", dict.fromkeys(["state", "now", "ttl", "result", "error", "traceback", "id", "attempt", "place"], 1), "autoindex"),
+        ("RUNNING", (1,), "autocron_active (state=?"),
+        ("TO_BE_STOPPED", (), "autocron_active (state=?"),
+        ("FINISH", VALUES, "autoindex"),
+        ("RETRY", VALUES, "autoindex"),
+        ("RELEASE", VALUES, "autoindex"),
+        ("ADD_ATTEMPT", VALUES, "autoindex"),
+        ("FORGET_OLD_ATTEMPTS", VALUES, "PRIMARY KEY (job=? AND number<?)"),
+        ("FORGET_ATTEMPTS", ("[1]",), "PRIMARY KEY (job=?)"),
+        ("ATTEMPTS", ("a",), "PRIMARY KEY (job=?)"),
+        ("CANCEL", VALUES, "autoindex"),
+        ("TRY_AGAIN", ("a",), "autoindex"),
         ("UNENDED", ('["a"]',), "autoindex"),
         ("WATCH", ('["a"]',), "autoindex"),
         ("GET", ("a",), "autoindex"),

@@ -6,12 +6,39 @@ import pytest
 
 from autocron import events
 from autocron.current import CurrentJob, current_job
-from autocron.errors import TaskNotFound
-from autocron.model import NewJob, Options, Schedule
+from autocron.errors import (
+    ArgumentsMismatch,
+    Cancel,
+    JobInterrupt,
+    JobStopped,
+    Retry,
+    TaskNotFound,
+    TimeLimitExceeded,
+)
+from autocron.model import Failed, NewJob, Options, Retrying, Schedule
+from autocron.policy import Policy
 from autocron.running import scheduler
 from autocron.running.worker import Surroundings, Worker
 
 NOW = 1_795_000_000.0
+
+
+class NoLimits:
+    """What interrupts nothing, unless a task does so itself."""
+
+    interrupted = None
+
+    def begin(self, job):
+        """Forget the attempt before."""
+        self.interrupted = None
+
+    def end(self):
+        """Do nothing."""
+
+    def interrupt(self, kind):
+        """Raise it in the attempt."""
+        self.interrupted = kind
+        raise kind
 
 
 class World:
@@ -22,6 +49,9 @@ class World:
         self.functions = functions
         self.record = []
         self.now = NOW
+        self.limits = NoLimits()
+        self.is_outdated = False
+        self.reasons = {}
         self.worker = Worker(7, store, self.surroundings(), clock=lambda: self.now)
 
     def surroundings(self):
@@ -29,12 +59,18 @@ class World:
         return Surroundings(
             find_function=self.find,
             job_context=self.context,
+            limits=self.limits,
             wait_for_work=self.wait,
             wake_next=lambda: None,
             before_settling=lambda: self.record.append("flush"),
-            current=lambda job: CurrentJob(job.id, job.task, job.attempt),
+            current=lambda job: CurrentJob(
+                job.id, job.task, job.attempt, None, lambda: self.store.is_cancel_requested(job.id)
+            ),
             look_again=lambda: self.record.append("look again"),
             notify=lambda: self.record.append("notify"),
+            is_outdated=lambda: self.is_outdated,
+            why_to_retire=self.reasons.get,
+            retire=lambda: self.record.append("retire"),
         )
 
     def find(self, name):
@@ -156,11 +192,15 @@ def test_a_failed_job_is_tried_again(world, told):
             pauses.append(job.run_at - world.now)
             world.now = job.run_at
             assert world.store.promote(lambda: world.now, 10) == 1
-    assert pauses == [1.0, 2.0]
+    assert 0.75 <= pauses[0] <= 1.0
+    assert 1.5 <= pauses[1] <= 2.0
     assert world.store.get("bad").status == "ERROR"
     assert world.record.count("look again") == 2
     retrying = [details for name, details in told if name == "job.retrying"]
-    assert [(details["next"], details["pause"]) for details in retrying] == [(2, 1.0), (3, 2.0)]
+    assert [(details["next"], details["pause"]) for details in retrying] == [
+        (2, pauses[0]),
+        (3, pauses[1]),
+    ]
 
 
 def test_who_waits_is_told(world):
@@ -177,7 +217,8 @@ def test_a_job_that_was_lost_changes_nothing(world, told):
     """Its outcome is dropped if the job was taken from the worker in the meantime."""
 
     def lose():
-        world.store.reclaim(7, "presumed dead", 3, NOW)
+        (job,) = world.store.running(7)
+        world.store.settle(job, Retrying(Failed("presumed dead"), None), NOW)
         world.store.claim(8, NOW)
         return "too late"
 
@@ -309,3 +350,175 @@ def test_the_end_of_a_run_is_told(world):
     world.put("good")
     world.worker.run()
     assert world.record.count("look again") == 1
+
+
+# When an attempt does not go well -----------------------------------------------------------------
+
+
+def test_a_job_is_tried_again_when_its_task_asks_for_it(world):
+    """Whether it has retries or not; the attempt does not count against them."""
+    world.functions["busy"] = lambda: (_ for _ in ()).throw(Retry("busy", after=60))
+    world.put("busy", retries=1)
+    world.worker.run()
+    job = world.store.get("busy")
+    assert (job.status, job.error, job.run_at) == ("WAITING", "Retry: busy", NOW + 60)
+    world.store.promote(lambda: NOW + 60, 1)
+    again = world.store.claim(1, NOW)
+    assert (again.attempt, again.excused, again.retries) == (2, 1, 1)
+
+
+def test_a_job_ends_when_its_task_cancels_it(world, told):
+    """It is not tried again."""
+    world.functions["late"] = lambda: (_ for _ in ()).throw(Cancel("too late"))
+    world.put("late", retries=5)
+    world.worker.run()
+    job = world.store.get("late")
+    assert (job.status, job.error) == ("CANCELLED", "Cancel: too late")
+    assert told[-1] == ("job.cancelled", {"id": "late", "task": "late"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "error"),
+    [
+        (
+            TimeLimitExceeded,
+            "ERROR",
+            "TimeLimitExceeded: it ran for longer than its timeout of 5 s",
+        ),
+        (JobStopped, "CANCELLED", "it was cancelled by force"),
+    ],
+)
+@pytest.mark.parametrize("wraps", [False, True])
+def test_an_interrupted_attempt_is_recorded_as_such(world, kind, status, error, wraps):
+    """Also if the task makes another error of it; the traceback shows where it was."""
+
+    def slow():
+        try:
+            world.limits.interrupt(kind)
+        except JobInterrupt as interrupt:
+            if wraps:
+                raise ValueError("sorry") from interrupt
+            raise
+
+    world.functions["slow"] = slow
+    world.put("slow", policy=Policy(timeout=5.0))
+    world.worker.run()
+    job = world.store.get("slow")
+    assert (job.status, job.error) == (status, error)
+    assert "in slow" in job.traceback
+
+
+def test_a_task_may_come_to_a_good_end_though_it_was_interrupted(world):
+    """What it returns is its result."""
+
+    def slow():
+        try:
+            world.limits.interrupt(TimeLimitExceeded)
+        except TimeLimitExceeded:
+            return "half"
+
+    world.functions["slow"] = slow
+    world.put("slow")
+    world.worker.run()
+    assert world.store.get("slow").result == '"half"'
+
+
+def test_an_interrupt_that_comes_too_late_costs_only_its_job(world):
+    """The worker goes on."""
+    ends = iter([TimeLimitExceeded, None, None])
+
+    def end():
+        if kind := next(ends):
+            raise kind
+
+    world.limits.end = end
+    world.put("good", "bad", policy=Policy(timeout=5.0))
+    world.worker.run()
+    assert world.store.get("good").error.startswith("TimeLimitExceeded")
+    assert world.store.get("bad").error == "ValueError: no"
+
+
+@pytest.mark.parametrize("name", ["gone", "unfit"])
+def test_a_job_of_newer_code_waits_for_a_worker_that_has_it(world, name, told):
+    """A worker whose code has changed since gives it back, as if it had not begun."""
+
+    def unfit():
+        raise ArgumentsMismatch(task="unfit", reason="missing")
+
+    world.functions["unfit"] = unfit
+    world.is_outdated = True
+    world.put(name)
+    world.functions["stop"] = world.worker.stop
+    world.put("stop", priority=-1)
+    world.worker.stop()  # as is_outdated() does
+    world.worker._work_on(world.store.claim(7, NOW))
+    job = world.store.get(name)
+    assert (job.status, job.attempt, job.error) == ("WAITING", 0, None)
+    assert told[-1][0] == "job.released"
+
+
+def test_what_must_not_run_twice_is_given_to_the_disk_before_it_begins(world):
+    """Or a loss of power could have it wait again. All others, and those without durability, do not wait for the disk."""
+    record = world.record
+    sync = world.store.sync
+    world.store.sync = lambda: (record.append("sync"), sync())
+    for name in ("once", "often"):
+        world.functions[name] = lambda name=name: record.append(name)
+    world.put("once", policy=Policy(on_crash="fail"))
+    world.put("often")
+    world.worker.run()
+    assert [entry for entry in record if entry in {"sync", "once", "often"}] == [
+        "sync",
+        "once",
+        "often",
+    ]
+    record.clear()
+    world.worker = Worker(7, world.store, world.surroundings(), lambda: NOW, is_durable=False)
+    world.store.enqueue(
+        [NewJob("more", "once", "[[],{}]", Options(policy=Policy(on_crash="fail")))], NOW
+    )
+    world.worker.run()
+    assert "sync" not in record
+
+
+def test_a_job_that_must_not_run_twice_is_not_given_back(world):
+    """At the end of the application it has failed, since it had begun."""
+    world.put("good", policy=Policy(on_crash="fail"))
+    world.worker._current = world.store.claim(7, NOW)
+    world.worker.give_back()
+    job = world.store.get("good")
+    assert job.status == "ERROR"
+    assert job.error.startswith(
+        "the application ended while it was running; since it has on_crash="
+    )
+
+
+def test_a_worker_retires_between_two_jobs(world, told):
+    """It takes no other, and another worker is called for."""
+    world.reasons[2] = "it is old"
+    world.functions |= {"a": lambda: 1, "b": lambda: 2}
+    world.put("a", "b", "good")
+    world.worker.run()
+    assert [world.store.get(name).status for name in ("a", "b", "good")] == [
+        "DONE",
+        "DONE",
+        "WAITING",
+    ]
+    assert world.record.count("retire") == 1
+    assert ("worker.retired", {"number": 7, "reason": "it is old"}) in told
+
+
+def test_a_task_can_see_that_it_was_asked_to_stop(world):
+    """It is asked while it runs."""
+    seen = []
+
+    def look():
+        job = current_job()
+        seen.append(job.cancel_requested)
+        world.store.cancel("look", NOW)
+        seen.append(job.cancel_requested)
+
+    world.functions["look"] = look
+    world.put("look")
+    world.worker.run()
+    assert seen == [False, True]

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from contextlib import closing
 from dataclasses import asdict
 from itertools import islice
-from pathlib import Path
 
 from autocron.cli.output import Report, Table, Text
-from autocron.cli.verbs import Opened
+from autocron.cli.verbs import Opened, wake
 from autocron.clock import system_clock
 from autocron.errors import InvalidSchedule
 from autocron.model import Schedule, StoredSchedule, TickOutcome
 from autocron.options import check_schedule_options
 from autocron.processes.locks import is_held
-from autocron.processes.wakeup import SOMETHING_DUE, Sender
+from autocron.processes.wakeup import SOMETHING_DUE
 from autocron.running import scheduler
 from autocron.scheduling.cron import parse_cron
 from autocron.scheduling.timetable import Timetable
@@ -89,7 +87,7 @@ def resume_schedule(database: Opened, arguments: Namespace) -> Report:
     """Have a paused schedule go on; what was due meanwhile is not made up for."""
     before, now = scheduler.find(database.store, arguments.name), system_clock()
     due = scheduler.resume(database.store, arguments.name, now)
-    _wake(database.folder.supervisor_socket, SOMETHING_DUE)
+    wake(database.folder.supervisor_socket, SOMETHING_DUE)
     says = "goes on" if before.paused else "was not paused"
     when = "is due next" if due > now else "has been due since the application ended, first"
     data = {"schedule": arguments.name, "state": "active", "due": due}
@@ -99,7 +97,7 @@ def resume_schedule(database: Opened, arguments: Namespace) -> Report:
 def run_schedule_now(database: Opened, arguments: Namespace) -> Report:
     """Run a schedule now, besides the times at which it is due, and also if it is paused."""
     tick = scheduler.run_now(database.store, arguments.name, system_clock())
-    _wake(database.folder.workers_socket)
+    wake(database.folder.workers_socket)
     if tick.outcome is not TickOutcome.FIRED:
         text = f"Nothing was put in: {tick.reason}."
     elif database.store.settings().get("enabled") is False and not _runs(database):
@@ -113,11 +111,6 @@ def run_schedule_now(database: Opened, arguments: Namespace) -> Report:
 
 def _runs(database: Opened) -> bool:
     return is_held(database.folder.supervisor_lock)
-
-
-def _wake(socket: Path, message: bytes = b"") -> None:
-    with closing(Sender(socket)) as sender:
-        sender.send(message)
 
 
 def _state(stored: StoredSchedule) -> str:

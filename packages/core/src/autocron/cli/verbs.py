@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from autocron.cli.output import Facts, Part, Report, Table, Text
-from autocron.errors import DatabaseUnusable, SettingsError, UnknownJob
+from autocron.clock import system_clock
+from autocron.errors import DatabaseUnusable, NotRetryable, SettingsError, UnknownJob
 from autocron.model import Job, JobStatus
+from autocron.policy import policy_to_text
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.locks import is_held
+from autocron.processes.wakeup import SOMETHING_DUE, Sender, wake_listeners
 from autocron.settings import LoadedSettings, Settings, Source, read_setting
 from autocron.stores.protocol import Store
 from autocron.stores.sqlite import SqliteStore
@@ -98,11 +101,17 @@ def show_job(database: Opened, arguments: Namespace) -> Report:
     found = database.store.get(arguments.id)
     if found is None:
         raise UnknownJob(id=arguments.id)
-    values = asdict(found)
+    attempts = database.store.attempts(arguments.id)
+    policy, values = policy_to_text(found.policy), asdict(found)
     shown = values | {name: _moment(values[name]) for name in _TIMES}
+    shown |= {"policy": policy, "crashes": found.crashes or None}
+    shown["cancel_requested"] = found.cancel_requested or None
     trace = shown.pop("traceback")
     facts = {name.removesuffix("_at"): value for name, value in shown.items() if value is not None}
-    return Report(values, [Facts(facts), *([Text(trace)] if trace else [])])
+    rows = [[one.number, one.outcome, _moment(one.ended_at), one.error] for one in attempts]
+    table = [Table(["attempt", "outcome", "ended", "error"], rows)] if rows else []
+    data = values | {"attempts": [asdict(attempt) for attempt in attempts]}
+    return Report(data, [Facts(facts), *table, *([Text(trace)] if trace else [])])
 
 
 def show_settings(database: Opened, _arguments: Namespace) -> Report:
@@ -131,7 +140,48 @@ def show_settings(database: Opened, _arguments: Namespace) -> Report:
     return Report(values, [Table(["setting", "value", "default", "from"], rows), *parts])
 
 
-# Changing -------------------------------------------------------------------------------------
+# Changing jobs --------------------------------------------------------------------------------
+
+
+def cancel_job(database: Opened, arguments: Namespace) -> Report:
+    """Have a job that waits not run, and ask one that is running to stop."""
+    done = database.store.cancel(arguments.id, system_clock(), force=arguments.force)
+    if done is None:
+        raise UnknownJob(id=arguments.id)
+    wake(database.folder.supervisor_socket, SOMETHING_DUE)
+    if done.awaited:
+        wake_listeners(database.folder.listeners)
+    words = {
+        JobStatus.CANCELLED: "is cancelled",
+        JobStatus.RUNNING: "is being stopped"
+        if arguments.force
+        else "is running, and asked to stop",
+    }
+    says = words.get(done.status, f"has ended before, as {done.status}")
+    return Report({"job": arguments.id, "status": done.status}, [Text(f"{arguments.id} {says}.")])
+
+
+def retry_job(database: Opened, arguments: Namespace) -> Report:
+    """Let a job that has failed or was cancelled begin anew, with all its retries."""
+    if not database.store.try_again(arguments.id):
+        found = database.store.get(arguments.id)
+        if found is None:
+            raise UnknownJob(id=arguments.id)
+        raise NotRetryable(id=arguments.id, status=found.status)
+    wake(database.folder.workers_socket)
+    return Report(
+        {"job": arguments.id, "status": JobStatus.WAITING},
+        [Text(f"{arguments.id} waits to be run.")],
+    )
+
+
+def wake(socket: Path, message: bytes = b"") -> None:
+    """Have whoever listens at a socket look; nobody may."""
+    with closing(Sender(socket)) as sender:
+        sender.send(message)
+
+
+# Changing settings ---------------------------------------------------------------------------------
 
 
 def change_setting(database: Opened, arguments: Namespace) -> Report:

@@ -7,19 +7,20 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from autocron import events
 from autocron.clock import Clock
 from autocron.errors import StoreError
-from autocron.model import WorkerInfo
+from autocron.model import ClaimedJob, Outcome, WorkerInfo
 from autocron.processes.folder import RuntimeFolder
+from autocron.processes.limits import STOP, Board, Interruption, Keeper
 from autocron.processes.locks import Lock, when_free
 from autocron.processes.spawn import Orders
 from autocron.processes.wakeup import wake_listeners
-from autocron.running import maintenance
+from autocron.running import maintenance, verdict
 from autocron.settings import MAX_WORKERS
 from autocron.stores.protocol import Store
 
@@ -27,7 +28,7 @@ from autocron.stores.protocol import Store
 CHECK_CODE = b"c"
 FINISH = b"f"
 READY = b"r"
-OUTDATED = b"o"
+LEAVING = b"l"
 
 FREED = b"freed "
 LOAD_FAILED = 78
@@ -39,7 +40,8 @@ _LONGEST_PAUSE = 30.0
 _KILL_AFTER = 1.0
 
 # After a loss of power, or when everything was killed, which is no fault of the jobs that ran.
-_ORPHANED = "ended together with its supervisor"
+_ORPHANED = "the worker ended together with its supervisor"
+_LATE = "the application ended while it was running, and it did not end in time"
 
 
 @dataclass
@@ -52,6 +54,9 @@ class _Member:
     is_finishing: bool = False
     ending_since: float | None = None
     killed: bool = False
+    """Whether it was killed since it did not end in time,"""
+    killed_for: Interruption | None = None
+    """or since what it ran did not."""
     status: int | None = None
     """How it has ended, if it has; then its process id may be another's."""
 
@@ -91,10 +96,11 @@ class BecomeWorker(BaseException):
     Like `SystemExit` it is no error, and passes everything that handles errors.
     """
 
-    def __init__(self, orders: Orders, line: int) -> None:
+    def __init__(self, orders: Orders, line: int, board: Board) -> None:
         super().__init__()
         self.orders = orders
         self.line = line
+        self.board = board
 
 
 class Crew:
@@ -125,6 +131,8 @@ class Crew:
         self._tell_supervisor = tell_supervisor
         self._clock = clock
         self._members: dict[int, _Member] = {}
+        self._board = Board(_HIGHEST_NUMBER)
+        self._keeper = Keeper(self._board)
         self._pause = _FIRST_PAUSE
         self._start_again_at = 0.0
         self._timeout: float = orders.settings["shutdown_timeout"]
@@ -159,13 +167,13 @@ class Crew:
         return [member.line.fileno() for member in self._members.values() if member.line]
 
     def listen(self) -> None:
-        """Hear what workers say: that they have imported the app, or that its code has changed since."""
+        """Hear what workers say: that they have imported the app, or take no more jobs."""
         for member in self._members.values():
             said = member.receive()
             if READY in said:
                 self._pause = _FIRST_PAUSE  # a later crash is a new one
-            if OUTDATED in said:
-                member.is_finishing = True  # `fill` starts another, however long its job takes
+            if LEAVING in said:
+                member.is_finishing = True  # `fill` starts another, however long it takes to end
 
     def fill(self) -> None:
         """Start workers until there are as many as wanted, not counting those that are ending."""
@@ -184,7 +192,8 @@ class Crew:
             return False  # a worker of an earlier supervisor, which is about to end
         try:
             # Whoever had this number before is dead: its lock is ours.
-            self._reclaim(number, _ORPHANED, is_crash=False)
+            self._reclaim(number, _was_orphaned)
+            self._board.clear(number)
             member = self._fork(number, lock)
         except Exception:  # whatever it is, the lock must not stay ours
             lock.release()
@@ -221,7 +230,7 @@ class Crew:
             orders = replace(
                 self._orders, number=number, generation=generation, descriptors=descriptors
             )
-            raise BecomeWorker(orders, theirs.detach())
+            raise BecomeWorker(orders, theirs.detach(), self._board)
         os.close(held)
         theirs.close()
         return _Member(number, pid, ours)
@@ -236,7 +245,7 @@ class Crew:
         lock = Lock(self._folder.worker_lock(number))
         if lock.acquire(wait=False):
             try:
-                self._reclaim(number, _ORPHANED, is_crash=False)
+                self._reclaim(number, _was_orphaned)
                 self._store.remove_worker(number)
             finally:
                 lock.release()
@@ -273,22 +282,35 @@ class Crew:
         return len(ended)
 
     def _put_back(self, member: _Member) -> int:
-        """Put back what a worker was running that has ended; return how many jobs that were."""
-        was_running = 0
-        if member.killed:
-            self._store.release_all(member.number)
-        else:
-            is_crash = member.status != 0 or member.is_active
-            reason = _in_words(member.status)
-            was_running = self._reclaim(member.number, reason, is_crash=is_crash)
+        """Let go on what a worker was running that has ended; return how many jobs that were."""
+        was_running = self._reclaim(member.number, lambda job: self._judge(member, job))
         self._store.remove_worker(member.number)
         return was_running
+
+    def _judge(self, member: _Member, job: ClaimedJob) -> Outcome:
+        """Return what becomes of a job whose worker has ended in the midst of it."""
+        match member.killed_for:
+            case Interruption(job=job_id, why=why) if job_id == job.id:
+                if why == STOP:
+                    return verdict.stopped(was_killed=True)
+                exceeded = verdict.limit_reached(job, was_killed=True)
+                return verdict.after_attempt(job, exceeded, self._clock())
+            case Interruption():  # it had just ended the one, and begun this
+                return verdict.after_interruption(job, "its worker was killed for another job")
+        if member.killed:
+            return verdict.after_interruption(job, _LATE)
+        reason = f"the worker {_in_words(member.status)}"
+        if member.status == 0 and not member.is_active:
+            return verdict.after_loss(job, reason)
+        return verdict.after_crash(job, reason, self._orders.settings["crash_limit"])
 
     def _tell_end(self, member: _Member, was_running: int) -> None:
         """Log how a worker has ended, and wait before the next one starts if it should not have."""
         number, pid = member.number, member.pid
         if member.killed:
             events.emit("worker.killed", number=number, pid=pid)
+        elif member.killed_for is not None:
+            events.emit("worker.killed_for_job", number=number, pid=pid, id=member.killed_for.job)
         elif member.status == LOAD_FAILED and not was_running:
             pause = self._wait_before_next_start()
             events.emit("worker.not_loaded", number=number, pid=pid, pause=pause)
@@ -305,12 +327,27 @@ class Crew:
         self._pause = min(pause * 2, _LONGEST_PAUSE)
         return pause
 
-    def _reclaim(self, number: int, reason: str, *, is_crash: bool) -> int:
+    def _reclaim(self, number: int, judge: Callable[[ClaimedJob], Outcome]) -> int:
         def notify() -> None:
             wake_listeners(self._folder.listeners)
 
-        now = self._clock()
-        return maintenance.reclaim(self._store, number, reason, now, notify, is_crash=is_crash)
+        return maintenance.reclaim(self._store, number, judge, self._clock(), notify)
+
+    def keep_limits(self, to_stop: Mapping[int, str]) -> None:
+        """Interrupt jobs that have run for too long or are to be stopped, and kill who does not heed it.
+
+        Args:
+            to_stop: the ids of jobs that are to be stopped, by the numbers of their workers.
+        """
+        alive = [member for member in self._members.values() if member.status is None]
+        pids = {member.number: member.pid for member in alive if not member.killed_for}
+        kill_after = self._orders.settings["kill_after"]
+        for number, interruption in self._keeper.look(pids, to_stop, kill_after).items():
+            self._members[number].killed_for = interruption
+
+    def seconds_to_next_limit(self) -> float:
+        """Return after how many seconds `keep_limits` will have something to do."""
+        return max(0.0, self._keeper.next_look - time.monotonic())
 
     def end(self) -> None:
         """Ask all workers to end: the end of the line tells them."""
@@ -337,6 +374,10 @@ class Crew:
         if self._start_again_at > time.monotonic():
             times.append(self._start_again_at)
         return max(0.0, min(times, default=float("inf")) - time.monotonic())
+
+
+def _was_orphaned(job: ClaimedJob) -> Outcome:
+    return verdict.after_loss(job, _ORPHANED)
 
 
 def _in_words(status: int | None) -> str:

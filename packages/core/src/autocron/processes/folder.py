@@ -36,13 +36,14 @@ class RuntimeFolder:
             DatabaseUnusable: it cannot be made.
             StoreError: it belongs to somebody else, or is no folder.
         """
-        for path in (self.path, self.listeners):
+        for path in (self.path, self.listeners, self.tasks):
             _make_private(path)
 
     def remove_if_unused(self) -> None:
         """Remove the folder again if nobody has used it: its database is none."""
         with suppress(OSError):  # it is not empty
             self.listeners.rmdir()
+            self.tasks.rmdir()
             self.path.rmdir()
 
     @property
@@ -93,6 +94,26 @@ class RuntimeFolder:
     def listeners(self) -> Path:
         """Holds a socket for each process that waits for the end of a job."""
         return self.path / "listeners"
+
+    @property
+    def tasks(self) -> Path:
+        """Holds an empty file for each task of which a process of the app has handed over a call."""
+        return self.path / "tasks"
+
+    def add_task(self, name: str) -> None:
+        """Note that a process of the app has a task of that name.
+
+        Raises:
+            OSError: the disk is full, for example.
+        """
+        flags = os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(self.tasks / name, flags, 0o600)
+        os.fchmod(descriptor, 0o600)  # whatever the umask
+        os.close(descriptor)
+
+    def has_task(self, name: str) -> bool:
+        """Whether a process of the app has a task of that name."""
+        return "/" not in name and os.path.lexists(self.tasks / name)
 
 
 def _make_private(path: Path) -> None:

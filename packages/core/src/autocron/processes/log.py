@@ -43,6 +43,13 @@ LINES: dict[str, tuple[int, str]] = {
         logging.ERROR,
         "the supervisor cannot be told of this process: %(error)s",
     ),
+    "app.task_not_noted": (
+        logging.WARNING,
+        (
+            "workers cannot be told of the task %(task)s: %(error)s; if they have not imported its module, its "
+            "jobs fail"
+        ),
+    ),
     "supervisor.orders_failed": (
         logging.ERROR,
         "supervisor: what the newest process wants cannot be read, so all stays as it is: %(error)s",
@@ -70,6 +77,11 @@ LINES: dict[str, tuple[int, str]] = {
         logging.WARNING,
         "worker %(number)d (pid %(pid)d) did not end in time and was killed; its job was given back",
     ),
+    "worker.killed_for_job": (
+        logging.WARNING,
+        "worker %(number)d (pid %(pid)d) was killed, since job %(id)s did not end when it was told to",
+    ),
+    "worker.retired": (logging.INFO, "worker %(number)d is replaced by a new one: %(reason)s"),
     "worker.load_failed": (
         logging.ERROR,
         "worker %(number)d cannot import the app; jobs wait until it can:\n%(traceback)s",
@@ -94,15 +106,8 @@ LINES: dict[str, tuple[int, str]] = {
         logging.WARNING,
         "job %(id)s (%(task)s) was taken from this worker, so its outcome is dropped",
     ),
-    "job.released": (logging.INFO, "job %(id)s (%(task)s) was given back: time to end"),
-    "job.reclaimed": (
-        logging.WARNING,
-        "job %(id)s (%(task)s) was put back, since its worker %(reason)s",
-    ),
-    "job.crashed_too_often": (
-        logging.ERROR,
-        "job %(id)s (%(task)s) ended with an error, since it has cost too many workers: it %(reason)s",
-    ),
+    "job.released": (logging.INFO, "job %(id)s (%(task)s) was given back, and will begin anew"),
+    "job.cancelled": (logging.INFO, "job %(id)s (%(task)s) is cancelled"),
     "schedule.fired": (logging.DEBUG, "schedule %(name)s is due (%(due)s): job %(id)s"),
     "schedule.skipped": (
         logging.INFO,

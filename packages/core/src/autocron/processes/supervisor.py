@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import FrameType
 
@@ -61,6 +61,7 @@ class Supervisor:
         self._clock_watch = ClockWatch(clock)
         self._has_looked_at_delays = False
         self._to_do: list[Callable[[], object]] = [self._recover]
+        self._to_stop: Mapping[int, str] = {}
         self._known_orders: tuple[int, int] | None = None
         self._reason_to_end: str | None = None
         self._pause = 0.0
@@ -94,6 +95,7 @@ class Supervisor:
         self._watch_apps()
         while True:
             timeout = self._persist(self._look_at_everything)
+            timeout = min(timeout, self._crew.seconds_to_next_limit())
             if self._reason_to_end and self._crew.is_gone:
                 break
             watched = [self._inbox.fileno(), self._own.fileno(), self._signals]
@@ -107,12 +109,16 @@ class Supervisor:
 
     def _look_at_everything(self) -> float:
         """Do all that is to be done now; return after how many seconds to look again."""
+        self._crew.keep_limits(self._to_stop)  # first: it needs no database
         self._read_orders()
         if self._reason_to_end:
             self._crew.end()
         self._crew.kill_late()
         if self._crew.reap():  # a job of theirs may wait again
             self._wake_worker()
+        self._to_stop = self._store.to_be_stopped()
+        if self._to_stop:
+            self._crew.keep_limits(self._to_stop)
         if self._reason_to_end:
             return self._crew.seconds_to_next_act()
         while self._to_do:

@@ -6,14 +6,24 @@ import inspect
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from types import FrameType
 from typing import Any
 
 from autocron import codec
 from autocron.coroutines import run_coroutine
-from autocron.model import Failed, Succeeded
+from autocron.errors import Cancel, Retry, kinds_of
+from autocron.model import (
+    AskedAgain,
+    AttemptOutcome,
+    Cancelled,
+    Failed,
+    Produced,
+    Succeeded,
+)
 
 _LONGEST_MESSAGE = 5_000
 _LONGEST_TRACEBACK = 50_000
+_PACKAGE = __name__.partition(".")[0] + "."
 
 
 def execute(
@@ -21,12 +31,13 @@ def execute(
     task: str,
     arguments: str,
     context: Callable[[], AbstractContextManager[Any]] = nullcontext,
-) -> Succeeded | Failed:
+) -> Produced:
     """Call the function of a task with stored arguments, and return what came of it.
 
     Whatever the function does short of ending the process becomes a `Failed`: it may raise,
     call `sys.exit()`, recurse without end, or return what cannot be stored. The context sees that as
-    an error on its way out, and what it raises itself is a failure, too.
+    an error on its way out, and what it raises itself is a failure, too. With `Retry` and `Cancel` the function
+    says itself what it wants.
 
     Args:
         find_function: returns the function, `def` or `async def`; the latter gets an event loop of
@@ -52,7 +63,7 @@ def execute(
     except BaseException as error:  # the same error, or one of the context's own
         raised = error
     try:
-        return failure(raised)
+        return _produced(raised)
     finally:
         del raised  # it leads to this frame, and this frame must not lead to it
 
@@ -65,14 +76,29 @@ def _result(function: Callable[..., Any], task: str, arguments: str) -> str:
     return codec.encode(value, f"the result of {task}")
 
 
-def failure(error: BaseException) -> Failed:
-    """Return an error as what is stored of it: its message and its traceback as text."""
+def _produced(error: BaseException) -> Produced:
+    match error:
+        case Retry(after=after):
+            return AskedAgain(failure(error, AttemptOutcome.RETRY), after)
+        case Cancel():
+            return Cancelled(failure(error, AttemptOutcome.CANCELLED))
+        case _:
+            return failure(error)
+
+
+def failure(error: BaseException, outcome: AttemptOutcome = AttemptOutcome.FAILED) -> Failed:
+    """Return an error as what is stored of it: its message, its traceback as text, and its kinds."""
     frames = error.__traceback__
-    while frames and frames.tb_next and frames.tb_frame.f_code.co_filename == __file__:
+    while frames and frames.tb_next and _is_own(frames.tb_frame):
         frames = frames.tb_next  # how the task was called tells nobody anything
     text = "".join(traceback.format_exception(type(error), error, frames))
     message = _cut(_message(error), _LONGEST_MESSAGE, " [...] ")
-    return Failed(_printable(message), _printable(_cut(text, _LONGEST_TRACEBACK, "\n[...]\n")))
+    text = _printable(_cut(text, _LONGEST_TRACEBACK, "\n[...]\n"))
+    return Failed(_printable(message), text, outcome, kinds_of(type(error)))
+
+
+def _is_own(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).startswith(_PACKAGE)
 
 
 def _cut(text: str, limit: int, gap: str) -> str:

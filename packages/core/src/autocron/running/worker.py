@@ -7,21 +7,47 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from autocron import events
 from autocron.clock import Clock, system_clock
 from autocron.current import CurrentJob, enter, leave
-from autocron.errors import StoreError
-from autocron.model import ClaimedJob, Failed, Outcome, Retrying, Settled
-from autocron.running.executor import execute
-from autocron.scheduling.retries import pause_after
+from autocron.errors import JobInterrupt, StoreError, TimeLimitExceeded
+from autocron.model import (
+    AskedAgain,
+    Cancelled,
+    ClaimedJob,
+    Failed,
+    Outcome,
+    Produced,
+    Released,
+    Retrying,
+    Settled,
+    Succeeded,
+)
+from autocron.running import verdict
+from autocron.running.executor import execute, failure
+from autocron.running.report import report
 from autocron.stores.protocol import Store
 
 T = TypeVar("T")
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
+_SHUT_DOWN = "the application ended while it was running"
+
+
+class Limits(Protocol):
+    """Keep an attempt within its time, and have it stopped when that is asked for."""
+
+    interrupted: type[JobInterrupt] | None
+    """What was raised in the latest attempt, if it was interrupted."""
+
+    def begin(self, job: ClaimedJob) -> None:
+        """Allow an attempt to be interrupted."""
+
+    def end(self) -> None:
+        """Let nothing be interrupted any more; twice does no harm."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +55,11 @@ class Surroundings:
     """What a worker needs of the process and the application around it."""
 
     find_function: Callable[[str], Callable[..., Any]]
-    """Returns the function of a task; raises TaskNotFound."""
+    """Returns what runs a task; raises TaskNotFound."""
     job_context: Callable[[ClaimedJob], AbstractContextManager[Any]]
     """Entered around every job."""
+    limits: Limits
+    """Of the attempts."""
     wait_for_work: Callable[[], None]
     """Returns when there may be a job, or the worker is to stop."""
     wake_next: Callable[[], object]
@@ -44,6 +72,12 @@ class Surroundings:
     """Called when there is something new to wait for: a retry, or the end of a schedule's run."""
     notify: Callable[[], None]
     """Called when a job has ended that somebody waits for."""
+    is_outdated: Callable[[], bool]
+    """Whether the code has changed since it was imported; if so, this worker is told to stop."""
+    why_to_retire: Callable[[int], str | None]
+    """Returns why a worker that has run so many jobs is to be replaced; None if it is not."""
+    retire: Callable[[], None]
+    """Has another worker start in the place of this one."""
 
 
 class Worker:
@@ -54,17 +88,26 @@ class Worker:
         store: where the jobs are.
         surroundings: the process and the application around it.
         clock: gives the time.
+        is_durable: whether what must not run twice waits for the disk before it begins.
     """
 
     def __init__(
-        self, number: int, store: Store, surroundings: Surroundings, clock: Clock = system_clock
+        self,
+        number: int,
+        store: Store,
+        surroundings: Surroundings,
+        clock: Clock = system_clock,
+        *,
+        is_durable: bool = True,
     ) -> None:
         self._number = number
         self._store = store
         self._around = surroundings
         self._clock = clock
+        self._is_durable = is_durable
         self._stopping = threading.Event()
         self._current: ClaimedJob | None = None
+        self._count = 0
 
     def stop(self) -> None:
         """Have `run` return after the present job; may be called by any thread, and twice."""
@@ -86,36 +129,73 @@ class Worker:
     def give_back(self) -> None:
         """Give back the present job, which does not end: it will run again, as if it had not begun."""
         job = self._current
-        if job is not None and self._store.release(job):
-            events.emit("job.released", id=job.id, task=job.task)
+        if job is not None:
+            outcome = verdict.after_interruption(job, _SHUT_DOWN)
+            settled = self._store.settle(job, outcome, self._clock())
+            if settled.status is not None:
+                self._report(job, outcome, settled)
 
     def _work_on(self, job: ClaimedJob) -> ClaimedJob | None:
         """Run a job, end it, and return the next one."""
         self._current = job
-        events.emit("job.started", id=job.id, task=job.task, attempt=job.attempt)
         began = time.perf_counter()
-        outcome = self._with_retries(job, self._attempt(job))
+        outcome = self._outcome(job)
+        seconds = time.perf_counter() - began
+        self._count += 1
+        self._retire_if_worn_out()
         settled = self._persist(self._settle, job, outcome)
         self._current = None if settled is None else settled.next
         if settled is None:
             return None
-        self._report(job, outcome, settled, time.perf_counter() - began)
+        self._report(job, outcome, settled, seconds)
         return settled.next
 
-    def _attempt(self, job: ClaimedJob) -> Outcome:
+    def _outcome(self, job: ClaimedJob) -> Outcome:
+        """Run a job, and return what is to become of it."""
+        if not self._may_begin(job):
+            return Released()
+        events.emit("job.started", id=job.id, task=job.task, attempt=job.attempt)
+        produced = self._attempt(job)
+        # A job of newer code waits for a worker that has it: this one is about to be replaced.
+        is_misfit = isinstance(produced, Failed) and not verdict.MISFITS.isdisjoint(produced.kinds)
+        if is_misfit and self._around.is_outdated():
+            return Released()
+        return verdict.after_attempt(job, produced, self._clock())
+
+    def _may_begin(self, job: ClaimedJob) -> bool:
+        """Have the disk know that a job has begun, if it must not begin twice even after a loss of power."""
+        if job.policy.on_crash != "fail" or not self._is_durable:
+            return True
+        return bool(self._persist(self._sync))
+
+    def _sync(self) -> bool:
+        self._store.sync()
+        return True
+
+    def _attempt(self, job: ClaimedJob) -> Produced:
         around = self._around
         token = enter(lambda: around.current(job))
-        outcome = execute(
-            around.find_function, job.task, job.arguments, lambda: around.job_context(job)
-        )
+        produced: Produced
+        try:
+            around.limits.begin(job)
+            produced = execute(
+                around.find_function, job.task, job.arguments, lambda: around.job_context(job)
+            )
+            around.limits.end()
+        except JobInterrupt as interrupt:  # it came when the task had just ended
+            produced = failure(interrupt)
+            around.limits.end()
         leave(token)
         around.before_settling()
-        return outcome
+        interrupted = around.limits.interrupted
+        return produced if interrupted is None else _interrupted(job, produced, interrupted)
 
-    def _with_retries(self, job: ClaimedJob, outcome: Outcome) -> Outcome:
-        if isinstance(outcome, Failed) and job.attempt <= job.retries:
-            return Retrying(outcome, self._clock() + pause_after(job.attempt))
-        return outcome
+    def _retire_if_worn_out(self) -> None:
+        reason = None if self._stopping.is_set() else self._around.why_to_retire(self._count)
+        if reason is not None:
+            events.emit("worker.retired", number=self._number, reason=reason)
+            self._stopping.set()
+            self._around.retire()
 
     def _claim(self) -> ClaimedJob | None:
         return self._store.claim(self._number, self._clock())
@@ -136,23 +216,22 @@ class Worker:
                 return None
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    def _report(self, job: ClaimedJob, outcome: Outcome, settled: Settled, seconds: float) -> None:
+    def _report(
+        self, job: ClaimedJob, outcome: Outcome, settled: Settled, seconds: float = 0.0
+    ) -> None:
         if settled.awaited:
             self._around.notify()
-        if isinstance(outcome, Retrying) or job.scheduled_for is not None:
+        if isinstance(outcome, Retrying | Released) or job.scheduled_for is not None:
             self._around.look_again()
-        match outcome:
-            case _ if not settled.accepted:
-                events.emit("job.lost", id=job.id, task=job.task)
-            case Retrying(Failed(error), run_at):
-                pause = run_at - self._clock()
-                events.emit(
-                    "job.retrying",
-                    id=job.id, task=job.task, error=error, next=job.attempt + 1, pause=pause,
-                )  # fmt: skip
-            case Failed(error, traceback):
-                events.emit(
-                    "job.failed", id=job.id, task=job.task, error=error, traceback=traceback
-                )
-            case _:
-                events.emit("job.done", id=job.id, task=job.task, seconds=seconds)
+        report(job, outcome, settled, self._clock(), seconds)
+
+
+def _interrupted(job: ClaimedJob, produced: Produced, why: type[JobInterrupt]) -> Produced:
+    """Return what an attempt came to that was interrupted: it may have gone well all the same."""
+    match produced:
+        case Succeeded() | Cancelled():
+            return produced
+        case AskedAgain(cause) | (Failed() as cause):
+            if why is TimeLimitExceeded:
+                return verdict.limit_reached(job, was_killed=False, traceback=cause.traceback)
+            return verdict.stopped(was_killed=False, traceback=cause.traceback)

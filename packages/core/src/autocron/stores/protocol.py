@@ -13,6 +13,8 @@ from typing import Any, Protocol, TypeAlias
 
 from autocron.clock import Clock
 from autocron.model import (
+    Attempt,
+    Cancellation,
     ClaimedJob,
     ClockSet,
     Job,
@@ -20,7 +22,6 @@ from autocron.model import (
     NewJob,
     NewTick,
     Outcome,
-    Reclaimed,
     Settled,
     StoredSchedule,
     Tick,
@@ -60,6 +61,18 @@ class Store(Protocol):
     def ended(self, job_ids: Iterable[str]) -> set[str]:
         """Return those of the jobs that have ended or are gone."""
 
+    def attempts(self, job_id: str) -> list[Attempt]:
+        """Return the latest thousand attempts at a job that did not succeed, the first one first."""
+
+    def cancel(self, job_id: str, now: float, *, force: bool = False) -> Cancellation | None:
+        """End a job that waits; ask one that is running to stop, or have it stopped.
+
+        Nothing happens to one that has ended. None if there is no such job (any more).
+        """
+
+    def try_again(self, job_id: str) -> bool:
+        """Let a job that failed or was cancelled wait again, with all its retries; return whether it does."""
+
     # Jobs, as workers see them ----------------------------------------------------------------
 
     def claim(self, worker: int, now: float) -> ClaimedJob | None:
@@ -75,25 +88,20 @@ class Store(Protocol):
         """End an attempt, and take the next job for the worker `claim_for` if one is given.
 
         Fenced: nothing changes unless the job is still running this very attempt. If the next job is
-        taken, that may be a run that was held until this one has ended.
+        taken, that may be a run that was held until this one has ended. A job that was asked to stop is not
+        tried again, but ends as cancelled. What did not succeed is kept, see `attempts`.
         """
 
-    def release(self, job: ClaimedJob) -> bool:
-        """Give a claimed job back as if it had not been claimed; fenced as `settle` is."""
+    def is_cancel_requested(self, job_id: str) -> bool:
+        """Return whether a job was asked to stop."""
 
     # What the supervisor does -----------------------------------------------------------------
 
-    def reclaim(
-        self, worker: int, reason: str, crash_limit: int | None, now: float
-    ) -> list[Reclaimed]:
-        """Put the jobs back that a dead worker was running.
+    def running(self, worker: int) -> list[ClaimedJob]:
+        """Return what a worker is running, or was running when it died."""
 
-        One that has now lost `crash_limit` workers ends with `reason` as its error. The limit is
-        None for a death that is not to be counted.
-        """
-
-    def release_all(self, worker: int) -> None:
-        """Give back the jobs that a worker was running, as if they had not been claimed."""
+    def to_be_stopped(self) -> dict[int, str]:
+        """Return the ids of running jobs that are to be stopped, by the numbers of their workers."""
 
     def promote(self, clock: Clock, limit: int) -> int:
         """Make jobs whose time has come claimable, at most `limit`; return how many.

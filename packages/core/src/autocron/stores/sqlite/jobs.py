@@ -4,9 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from autocron.model import ClaimedJob, Job, NewJob
-from autocron.stores.sqlite.database import Row
+from autocron.model import (
+    Attempt,
+    AttemptOutcome,
+    Cancelled,
+    ClaimedJob,
+    Failed,
+    Job,
+    NewJob,
+    Outcome,
+    Released,
+    Retrying,
+    Succeeded,
+)
+from autocron.policy import policy_from_text, policy_to_text
+from autocron.stores.sqlite import queries
+from autocron.stores.sqlite.database import Connection, Row
 from autocron.stores.sqlite.queries import STATUS_OF, State
+
+MOST_ATTEMPTS = 1000
+"""How many attempts of a job are kept, the latest."""
+
+_NOTHING = {"crashed": 0, "error": None, "traceback": None}
+_EXCUSED = (AttemptOutcome.INTERRUPTED, AttemptOutcome.RETRY)
 
 
 def new_row(
@@ -28,6 +48,7 @@ def new_row(
         state.value if run_at is None else 0,
         options.retries,
         options.ttl,
+        policy_to_text(options.policy),
         now,
         run_at,
         options.delay,
@@ -36,17 +57,69 @@ def new_row(
     )
 
 
-def identity(job: ClaimedJob) -> dict[str, Any]:
-    """Return by what a statement finds a claimed job, if it is still claimed."""
-    return {"id": job.id, "attempt": job.attempt, "place": job.place}
+def end(connection: Connection, job: ClaimedJob, outcome: Outcome, now: float, ttl: float) -> Row:
+    """End an attempt; return the state of its job, and whether it is awaited; nothing if it was not ours."""
+    values = {"id": job.id, "attempt": job.attempt, "place": job.place, "now": now, "ttl": ttl}
+    match outcome:
+        case Succeeded(result):
+            values |= {"state": State.DONE, "result": result}
+            return _change(connection, queries.FINISH, values | _NOTHING)
+        case Released():
+            return _change(connection, queries.RELEASE, values)
+        case Retrying(failure, run_at):
+            values |= {"run_at": run_at, "excused": failure.outcome in _EXCUSED}
+            return _fail(connection, queries.RETRY, values, failure)
+        case Cancelled(failure):
+            values |= {"state": State.CANCELLED, "result": None}
+            return _fail(connection, queries.FINISH, values, failure)
+        case Failed() as failure:
+            values |= {"state": State.ERROR, "result": None}
+            return _fail(connection, queries.FINISH, values, failure)
+
+
+def _fail(connection: Connection, sql: str, values: dict[str, Any], failure: Failed) -> Row:
+    """Change a job whose attempt did not succeed, and keep why."""
+    values |= {"error": failure.error, "traceback": failure.traceback}
+    values["crashed"] = failure.outcome is AttemptOutcome.CRASHED
+    connection.execute(queries.ADD_ATTEMPT, values | {"outcome": str(failure.outcome)})
+    if values["attempt"] > MOST_ATTEMPTS:
+        connection.execute(queries.FORGET_OLD_ATTEMPTS, values | {"kept": MOST_ATTEMPTS})
+    return _change(connection, sql, values)
+
+
+def _change(connection: Connection, sql: str, values: dict[str, Any]) -> Row:
+    return next(iter(connection.execute(sql, values).fetchall()), ())
 
 
 def claimed_job(rows: list[Row]) -> ClaimedJob | None:
     """Return the job that a claim has given, if it has."""
-    return ClaimedJob(*rows[0]) if rows else None
+    return _claimed(rows[0]) if rows else None
+
+
+def claimed_jobs(rows: list[Row]) -> list[ClaimedJob]:
+    """Return the rows of `queries.RUNNING` as what they stand for."""
+    return [_claimed(row) for row in rows]
+
+
+def _claimed(row: Row) -> ClaimedJob:
+    # `policy` is the eighth column and the eighth field
+    return ClaimedJob(*row[:7], policy_from_text(row[7]), *row[8:])  # type: ignore[call-arg]
 
 
 def stored_job(row: Row) -> Job:
     """Return a row of `queries.GET` as what it stands for."""
     # `status` is the sixth column and the sixth field
-    return Job(*row[:5], STATUS_OF[row[5]], *row[6:])  # type: ignore[call-arg]
+    *others, policy, crashes, cancel = row
+    others[5] = STATUS_OF[others[5]]
+    more = {
+        "policy": policy_from_text(policy),
+        "crashes": crashes,
+        "cancel_requested": bool(cancel),
+    }
+    return Job(*others, **more)
+
+
+def attempt_of(row: Row) -> Attempt:
+    """Return a row of `queries.ATTEMPTS` as what it stands for."""
+    number, outcome, *others = row
+    return Attempt(number, AttemptOutcome(outcome), *others)

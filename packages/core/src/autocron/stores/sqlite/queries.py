@@ -32,9 +32,9 @@ STATUS_OF = {
 # Put a job in.
 ENQUEUE = """
 INSERT INTO autocron_jobs
-    (id, task, arguments, queue, priority, state, retries, ttl, enqueued_at, run_at, delay,
+    (id, task, arguments, queue, priority, state, retries, ttl, policy, enqueued_at, run_at, delay,
      schedule, scheduled_for)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 # Make a queue known; claims look only into queues that are.
@@ -43,9 +43,11 @@ ADD_QUEUE = "INSERT OR IGNORE INTO autocron_queues (name) VALUES (?)"
 # A partial index serves only queries that repeat its condition word by word, which is why
 # `state > 0 AND state < 3` stands beside the state that is meant.
 
+_CLAIMED = "id, task, arguments, attempt, retries, excused, crashes, policy, scheduled_for, seq"
+
 # Take the next job. For each queue the partial index gives its first job in one step; of these
 # few the best is taken. No other row is looked at, however many wait.
-CLAIM = """
+CLAIM = f"""
 UPDATE autocron_jobs
 SET state = 2, attempt = attempt + 1, worker = ?, started_at = ?
 WHERE seq = (
@@ -56,60 +58,102 @@ WHERE seq = (
         WHERE state = 1 AND state > 0 AND state < 3 AND queue = queue.name
         ORDER BY priority DESC, seq LIMIT 1)
     ORDER BY job.priority DESC, job.seq LIMIT 1)
-RETURNING id, task, arguments, attempt, retries, scheduled_for, seq
+RETURNING {_CLAIMED}
+"""
+
+# What a worker is running, or was when it died.
+RUNNING = f"""
+SELECT {_CLAIMED} FROM autocron_jobs
+WHERE state = 2 AND state > 0 AND state < 3 AND worker = ? ORDER BY seq
 """
 
 # A claimed job knows its row. With a million others, looking it up by its id would take a tenth of the
 # time of ending it; a number that was given anew does no harm, since the id is compared as well.
-
-# End an attempt for good. The outcome expires after the job's own time to live, or the default.
-FINISH = """
-UPDATE autocron_jobs
-SET state = :state, finished_at = :now, expires_at = :now + coalesce(ttl, :ttl),
-    result = :result, error = :error, traceback = :traceback
-WHERE seq = coalesce(:place, (SELECT seq FROM autocron_jobs WHERE id = :id))
+_STILL_CLAIMED = """
+seq = coalesce(:place, (SELECT seq FROM autocron_jobs WHERE id = :id))
     AND id = :id AND attempt = :attempt AND state = 2
-RETURNING awaited
 """
 
-# Let a failed job wait for its next attempt.
-RETRY = """
+# Keep what became of an attempt that did not succeed. Before its end, which clears some of this.
+ADD_ATTEMPT = f"""
+INSERT OR REPLACE INTO autocron_attempts
+    (job, number, outcome, started_at, ended_at, worker, error, traceback)
+SELECT seq, attempt, :outcome, started_at, :now, worker, :error, :traceback
+FROM autocron_jobs WHERE {_STILL_CLAIMED}
+"""
+
+# Keep only the latest.
+FORGET_OLD_ATTEMPTS = """
+DELETE FROM autocron_attempts
+WHERE job = (SELECT seq FROM autocron_jobs WHERE id = :id) AND number <= :attempt - :kept
+"""
+
+# The attempts at a job that did not succeed, the first one first.
+ATTEMPTS = """
+SELECT number, outcome, started_at, ended_at, worker, error, traceback FROM autocron_attempts
+WHERE job = (SELECT seq FROM autocron_jobs WHERE id = ?) ORDER BY number
+"""
+
+# End an attempt for good. The outcome expires after the job's own time to live, or the default.
+FINISH = f"""
 UPDATE autocron_jobs
-SET state = 0, run_at = :run_at, delay = :run_at - :now, worker = NULL, error = :error,
-    traceback = :traceback
-WHERE seq = coalesce(:place, (SELECT seq FROM autocron_jobs WHERE id = :id))
-    AND id = :id AND attempt = :attempt AND state = 2
-RETURNING 0
+SET state = :state, finished_at = :now, expires_at = :now + coalesce(ttl, :ttl),
+    crashes = crashes + :crashed, result = :result, error = :error, traceback = :traceback
+WHERE {_STILL_CLAIMED}
+RETURNING state, awaited
+"""
+
+# Let a job wait for its next attempt, or end it if it was asked to stop meanwhile.
+RETRY = f"""
+UPDATE autocron_jobs
+SET state = iif(cancel, 5, iif(:run_at IS NULL, 1, 0)),
+    run_at = :run_at, delay = :run_at - :now,
+    worker = iif(cancel, worker, NULL),
+    crashes = crashes + :crashed, excused = excused + :excused,
+    finished_at = iif(cancel, :now, NULL),
+    expires_at = iif(cancel, :now + coalesce(ttl, :ttl), NULL),
+    error = :error, traceback = :traceback
+WHERE {_STILL_CLAIMED}
+RETURNING state, awaited
 """
 
 # Give a claimed job back; the attempt does not count.
-RELEASE = """
+RELEASE = f"""
 UPDATE autocron_jobs
-SET state = 1, attempt = attempt - 1, worker = NULL, started_at = NULL
-WHERE seq = coalesce(:place, (SELECT seq FROM autocron_jobs WHERE id = :id))
-    AND id = :id AND attempt = :attempt AND state = 2
-RETURNING 0
+SET state = iif(cancel, 5, 1), attempt = attempt - 1, worker = NULL, started_at = NULL,
+    finished_at = iif(cancel, :now, NULL),
+    expires_at = iif(cancel, :now + coalesce(ttl, :ttl), NULL)
+WHERE {_STILL_CLAIMED}
+RETURNING state, awaited
 """
 
-# Give back what a worker was running that was ended by its supervisor.
-RELEASE_ALL = """
+# End a job that waits; ask one that is running to stop, and note if it is to be stopped.
+CANCEL = """
 UPDATE autocron_jobs
-SET state = 1, attempt = attempt - 1, worker = NULL, started_at = NULL
-WHERE state = 2 AND state > 0 AND state < 3 AND worker = ?
+SET cancel = max(cancel, iif(:force, 2, 1)),
+    state = iif(state = 2, 2, 5),
+    error = iif(state = 2, error, coalesce(error, :reason)),
+    finished_at = iif(state = 2, NULL, :now),
+    expires_at = iif(state = 2, NULL, :now + coalesce(ttl, :ttl))
+WHERE id = :id AND state < 3
+RETURNING state, awaited
 """
 
-# Put back what a dead worker was running, or end it if it has cost too many workers. Without a limit
-# (NULL, with which every comparison is false) it is no crash, and not counted.
-RECLAIM = """
+# Whether a job was asked to stop.
+IS_CANCEL_REQUESTED = "SELECT cancel FROM autocron_jobs WHERE id = ?"
+
+# What is to be stopped, and by whom it is run.
+TO_BE_STOPPED = """
+SELECT worker, id FROM autocron_jobs WHERE state = 2 AND state > 0 AND state < 3 AND cancel = 2
+"""
+
+# Let a job that has ended without success begin anew: what it has used up counts no more.
+TRY_AGAIN = """
 UPDATE autocron_jobs
-SET crashes = crashes + (:crash_limit IS NOT NULL),
-    error = :reason,
-    worker = NULL,
-    state = iif(crashes + 1 >= :crash_limit, 4, 1),
-    finished_at = iif(crashes + 1 >= :crash_limit, :now, NULL),
-    expires_at = iif(crashes + 1 >= :crash_limit, :now + coalesce(ttl, :ttl), NULL)
-WHERE state = 2 AND state > 0 AND state < 3 AND worker = :worker
-RETURNING id, task, state, awaited
+SET state = 1, run_at = NULL, delay = NULL, excused = attempt, crashes = 0, cancel = 0,
+    worker = NULL, started_at = NULL, finished_at = NULL, expires_at = NULL
+WHERE id = ? AND state IN (4, 5)
+RETURNING schedule, seq
 """
 
 # Make jobs claimable whose time has come, the longest due first.
@@ -153,11 +197,17 @@ WHERE state = 0 AND delay IS NOT NULL AND run_at > :now + delay
 PRUNE = """
 DELETE FROM autocron_jobs
 WHERE seq IN (SELECT seq FROM autocron_jobs WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)
+RETURNING seq
+"""
+
+# Delete the attempts at jobs that were deleted.
+FORGET_ATTEMPTS = """
+DELETE FROM autocron_attempts WHERE job IN (SELECT value FROM json_each(?))
 """
 
 _JOB_COLUMNS = """
 id, task, arguments, queue, priority, state, attempt, retries, enqueued_at, run_at, started_at,
-finished_at, worker, result, error, traceback, schedule, scheduled_for
+finished_at, worker, result, error, traceback, schedule, scheduled_for, policy, crashes, cancel
 """
 
 # One job as it stands.
@@ -187,15 +237,15 @@ SELECT id FROM autocron_jobs WHERE id IN (SELECT value FROM json_each(?)) AND st
 """
 
 _SCHEDULE_COLUMNS = """
-name, task, rule, queue, priority, retries, ttl, start_now, timezone, catch_up, grace, overlap,
-anchor, planned_at, next_at
+name, task, rule, queue, priority, retries, ttl, policy, start_now, timezone, catch_up, grace,
+overlap, anchor, planned_at, next_at
 """
 
 # Register a schedule. What is unchanged keeps its time; what is known keeps the moment from which
 # intervals are counted, and stays paused.
 REGISTER = f"""
 INSERT INTO autocron_schedules ({_SCHEDULE_COLUMNS})
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (name) DO UPDATE SET
     (next_at, planned_at) = (
         SELECT iif(paused, NULL, iif(keep, next_at, excluded.next_at)),
@@ -204,7 +254,7 @@ ON CONFLICT (name) DO UPDATE SET
                      AND next_at IS NOT NULL AND NOT retired AS keep)),
     task = excluded.task, rule = excluded.rule, queue = excluded.queue,
     priority = excluded.priority, retries = excluded.retries, ttl = excluded.ttl,
-    start_now = excluded.start_now, timezone = excluded.timezone, catch_up = excluded.catch_up,
+    policy = excluded.policy, start_now = excluded.start_now, timezone = excluded.timezone, catch_up = excluded.catch_up,
     grace = excluded.grace, overlap = excluded.overlap, retired = 0, confirmed = 1, problem = NULL
 """
 

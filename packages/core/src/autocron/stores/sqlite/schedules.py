@@ -13,6 +13,7 @@ from autocron.model import (
     Tick,
     TickOutcome,
 )
+from autocron.policy import policy_from_text, policy_to_text
 from autocron.stores.sqlite import queries
 from autocron.stores.sqlite.database import Connection, Row
 from autocron.stores.sqlite.jobs import new_row
@@ -35,6 +36,7 @@ def schedule_row(stored: StoredSchedule) -> Row:
         options.priority,
         options.retries,
         options.ttl,
+        policy_to_text(options.policy),
         schedule.start_now,
         schedule.timezone,
         schedule.catch_up,
@@ -48,12 +50,14 @@ def schedule_row(stored: StoredSchedule) -> Row:
 
 def stored_schedule(row: Row) -> StoredSchedule:
     """Return a row of `queries.SCHEDULES` as what it stands for."""
-    name, task, rule, queue, priority, retries, ttl, start_now, *others = row
+    name, task, rule, queue, priority, retries, ttl, policy, start_now, *others = row
     zone, catch_up, grace, overlap, anchor, planned_at, due, *state = others
     last_due, paused, retired, confirmed, problem = state
     schedule = Schedule(
         name, task, rule,
-        options=Options(queue=queue, priority=priority, retries=retries, ttl=ttl),
+        options=Options(
+            queue=queue, priority=priority, retries=retries, ttl=ttl, policy=policy_from_text(policy)
+        ),
         start_now=bool(start_now),
         timezone=zone,
         catch_up=catch_up,

@@ -21,8 +21,11 @@ CREATE TABLE autocron_jobs (
     state INTEGER NOT NULL,               -- see queries.State
     attempt INTEGER NOT NULL DEFAULT 0,   -- how many were begun
     retries INTEGER NOT NULL,
+    excused INTEGER NOT NULL DEFAULT 0,   -- how many of the attempts do not count against retries
     crashes INTEGER NOT NULL DEFAULT 0,   -- how many workers died of it
+    cancel INTEGER NOT NULL DEFAULT 0,    -- 1: it was asked to stop, 2: it is to be stopped
     ttl REAL,                             -- seconds; NULL: as the settings say
+    policy TEXT,                          -- JSON; NULL: as usual
     enqueued_at REAL NOT NULL,            -- all times: seconds since 1970 UTC
     run_at REAL,                          -- NULL: at once, whatever the clock says
     delay REAL,                           -- seconds, if run_at was counted from a moment
@@ -42,6 +45,18 @@ CREATE INDEX autocron_active ON autocron_jobs (state, queue, priority DESC, seq)
 CREATE INDEX autocron_later ON autocron_jobs (run_at, delay) WHERE state = 0;
 CREATE INDEX autocron_expiring ON autocron_jobs (expires_at) WHERE expires_at IS NOT NULL;
 
+CREATE TABLE autocron_attempts (          -- those that did not succeed
+    job INTEGER NOT NULL,                 -- its seq
+    number INTEGER NOT NULL,
+    outcome TEXT NOT NULL,                -- see model.AttemptOutcome
+    started_at REAL NOT NULL,
+    ended_at REAL NOT NULL,
+    worker INTEGER,
+    error TEXT NOT NULL,
+    traceback TEXT NOT NULL,
+    PRIMARY KEY (job, number)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE autocron_queues (
     name TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
@@ -54,6 +69,7 @@ CREATE TABLE autocron_schedules (
     priority INTEGER NOT NULL,
     retries INTEGER NOT NULL,
     ttl REAL,
+    policy TEXT,
     start_now INTEGER NOT NULL,
     timezone TEXT,                        -- NULL: the machine's
     catch_up TEXT NOT NULL,

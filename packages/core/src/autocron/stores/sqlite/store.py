@@ -11,27 +11,32 @@ from autocron.clock import CLOCK_TOLERANCE, Clock
 from autocron.errors import DatabaseUnusable, NewerSchema
 from autocron.model import (
     DEFAULT_TTL,
+    Attempt,
+    Cancellation,
     ClaimedJob,
     ClockSet,
-    Failed,
     Job,
     JobStatus,
     NewJob,
     NewTick,
     Outcome,
-    Reclaimed,
-    Retrying,
     Settled,
     StoredSchedule,
-    Succeeded,
     Tick,
     WorkerInfo,
 )
 from autocron.stores.protocol import Turn
 from autocron.stores.sqlite import queries, schema
 from autocron.stores.sqlite.database import NO_JOBS, Connection, Database, Row
-from autocron.stores.sqlite.jobs import claimed_job, identity, new_row, stored_job
-from autocron.stores.sqlite.queries import STATUS_OF, State
+from autocron.stores.sqlite.jobs import (
+    attempt_of,
+    claimed_job,
+    claimed_jobs,
+    end,
+    new_row,
+    stored_job,
+)
+from autocron.stores.sqlite.queries import STATUS_OF
 from autocron.stores.sqlite.schedules import (
     add_run,
     advance,
@@ -45,6 +50,7 @@ from autocron.stores.sqlite.schedules import (
 )
 
 _NOBODY_WAITS = 0
+_CANCELLED = "it was cancelled before it began"
 
 
 class SqliteStore:
@@ -106,6 +112,27 @@ class SqliteStore:
         rows = self._database.query(queries.UNENDED, (json.dumps(list(wanted)),))
         return wanted - {job_id for (job_id,) in rows}
 
+    def attempts(self, job_id: str) -> list[Attempt]:
+        return [attempt_of(row) for row in self._database.query(queries.ATTEMPTS, (job_id,))]
+
+    def cancel(self, job_id: str, now: float, *, force: bool = False) -> Cancellation | None:
+        values = {"id": job_id, "force": force, "reason": _CANCELLED, "now": now, "ttl": self._ttl}
+        for state, awaited in self._database.execute(queries.CANCEL, values):
+            status = STATUS_OF[state]
+            return Cancellation(status, status.is_final and awaited != _NOBODY_WAITS)
+        job = self.get(job_id)
+        return None if job is None else Cancellation(job.status, awaited=False)
+
+    def try_again(self, job_id: str) -> bool:
+        def change(connection: Connection) -> bool:
+            rows = connection.execute(queries.TRY_AGAIN, (job_id,)).fetchall()
+            for schedule, seq in rows:
+                if schedule is not None:
+                    connection.execute(queries.ADD_RUN, (schedule, seq, 0))
+            return bool(rows)
+
+        return self._database.transaction(change)
+
     # Jobs, as workers see them ----------------------------------------------------------------
 
     def claim(self, worker: int, now: float) -> ClaimedJob | None:
@@ -114,51 +141,32 @@ class SqliteStore:
     def settle(
         self, job: ClaimedJob, outcome: Outcome, now: float, claim_for: int | None = None
     ) -> Settled:
-        sql, values = self._end_of(job, outcome, now)
-
         def end_and_claim(connection: Connection) -> Settled:
-            ended = connection.execute(sql, values).fetchall()
+            ended = end(connection, job, outcome, now, self._ttl)
+            status = STATUS_OF[ended[0]] if ended else None
+            has_ended = status is not None and status.is_final
+            awaited = has_ended and ended[1] != _NOBODY_WAITS
             if claim_for is None:
-                return Settled(bool(ended), ended == [(1,)], None)
-            has_ended = bool(ended) and not isinstance(outcome, Retrying)
+                return Settled(status, awaited)
             if has_ended and job.scheduled_for is not None and job.place is not None:
                 end_run(connection, job.place)  # the run after it may be what is next
             claimed = connection.execute(queries.CLAIM, (claim_for, now)).fetchall()
-            return Settled(bool(ended), ended == [(1,)], claimed_job(claimed))
+            return Settled(status, awaited, claimed_job(claimed))
 
         return self._database.transaction(end_and_claim)
 
-    def _end_of(self, job: ClaimedJob, outcome: Outcome, now: float) -> tuple[str, dict[str, Any]]:
-        values = identity(job) | {"now": now, "ttl": self._ttl}
-        values |= {"result": None, "error": None, "traceback": None}
-        match outcome:
-            case Succeeded(result):
-                return queries.FINISH, values | {"state": State.DONE, "result": result}
-            case Failed(error, traceback):
-                changes = {"state": State.ERROR, "error": error, "traceback": traceback}
-                return queries.FINISH, values | changes
-            case Retrying(Failed(error, traceback), run_at):
-                changes = {"run_at": run_at, "error": error, "traceback": traceback}
-                return queries.RETRY, values | changes
-
-    def release(self, job: ClaimedJob) -> bool:
-        values = identity(job)
-        return bool(self._database.execute(queries.RELEASE, values))
+    def is_cancel_requested(self, job_id: str) -> bool:
+        return any(
+            cancel for (cancel,) in self._database.query(queries.IS_CANCEL_REQUESTED, (job_id,))
+        )
 
     # What the supervisor does -----------------------------------------------------------------
 
-    def reclaim(
-        self, worker: int, reason: str, crash_limit: int | None, now: float
-    ) -> list[Reclaimed]:
-        values = {"worker": worker, "reason": reason, "crash_limit": crash_limit}
-        rows = self._database.execute(queries.RECLAIM, values | {"now": now, "ttl": self._ttl})
-        return [
-            Reclaimed(job_id, task, STATUS_OF[state], awaited != _NOBODY_WAITS)
-            for job_id, task, state, awaited in rows
-        ]
+    def running(self, worker: int) -> list[ClaimedJob]:
+        return claimed_jobs(self._database.query(queries.RUNNING, (worker,)))
 
-    def release_all(self, worker: int) -> None:
-        self._database.execute(queries.RELEASE_ALL, (worker,))
+    def to_be_stopped(self) -> dict[int, str]:
+        return dict(self._database.query(queries.TO_BE_STOPPED))
 
     def promote(self, clock: Clock, limit: int) -> int:
         return self._database.transaction(
@@ -186,9 +194,12 @@ class SqliteStore:
         return self._database.query(queries.NEXT_DUE)[0][0]  # type: ignore[no-any-return]
 
     def prune(self, clock: Clock, limit: int) -> int:
-        return self._database.transaction(
-            lambda connection: connection.execute(queries.PRUNE, (clock(), limit)).rowcount
-        )
+        def delete(connection: Connection) -> int:
+            rows = connection.execute(queries.PRUNE, (clock(), limit)).fetchall()
+            connection.execute(queries.FORGET_ATTEMPTS, (json.dumps([seq for (seq,) in rows]),))
+            return len(rows)
+
+        return self._database.transaction(delete)
 
     # Schedules --------------------------------------------------------------------------------
 
