@@ -262,6 +262,46 @@ def test_one_job_is_shown_whole(ask, command, path, jobs):
     assert text.endswith("\n\nTraceback:\n  deep\n")
 
 
+def test_the_attempts_at_a_job_are_shown(ask, command, path, jobs):
+    """Those that did not succeed, with what became of them; others have none to show."""
+    (attempt,) = ask("job", "retrying")["attempts"]
+    assert (attempt["number"], attempt["outcome"], attempt["error"]) == (1, "FAILED", "OSError")
+    text = command("--database", path, "job", "retrying").stdout
+    assert "ATTEMPT  OUTCOME" in text
+    assert ask("job", "done")["attempts"] == []
+    assert "ATTEMPT" not in command("--database", path, "job", "done").stdout
+
+
+def test_a_job_can_be_cancelled(ask, command, path, jobs, store):
+    """What is told depends on where it stood."""
+    assert ask("cancel", "waiting") == {"job": "waiting", "status": "CANCELLED"}
+    assert store.get("waiting").status == "CANCELLED"
+    said = {
+        "retrying": "retrying is cancelled.",
+        "running": "running is running, and asked to stop.",
+        "done": "done has ended before, as DONE.",
+    }
+    for job, words in said.items():
+        assert command("--database", path, "cancel", job).stdout == f"{words}\n"
+    assert store.is_cancel_requested("running")
+    assert store.to_be_stopped() == {}
+    text = command("--database", path, "cancel", "running", "--force").stdout
+    assert text == "running is being stopped.\n"
+    assert store.to_be_stopped() == {1: "running"}
+    assert "there is no job gone" in command("--database", path, "cancel", "gone").stderr
+
+
+def test_a_job_can_begin_anew(ask, command, path, jobs, store):
+    """If it has ended without success; others are left as they are, with status 1."""
+    assert ask("retry", "failed") == {"job": "failed", "status": "WAITING"}
+    assert store.get("failed").status == "WAITING"
+    for job, status in {"done": "DONE", "running": "RUNNING", "waiting": "WAITING"}.items():
+        ended = command("--database", path, "retry", job)
+        assert ended.returncode == 1
+        assert f"job {job} is {status}: only one that has ended as ERROR or" in ended.stderr
+    assert "there is no job gone" in command("--database", path, "retry", "gone").stderr
+
+
 def test_there_may_be_no_such_job(command, path, store):
     """That is an error, with status 1."""
     ended = command("--database", path, "job", "gone")

@@ -240,3 +240,144 @@ def test_a_stored_job_of_an_unknown_task_ends_with_an_error(app: Callable[..., S
     for job_id in (job, other):
         site.wait_for_state(job_id, ERROR)
         assert "TaskNotFound" in site.job(job_id)["error"]
+
+
+def test_a_worker_that_cannot_end_is_ended_by_the_next_supervisor(app: Callable[..., Site]) -> None:
+    """Its own was killed while a task held the interpreter, so that it cannot even notice that."""
+    site = app(
+        """
+        import itertools
+
+        @autocron.delay
+        def compute():
+            note("compute", os.getpid())
+            if len((HERE / "compute").read_text().splitlines()) == 1:
+                sum(itertools.repeat(0))
+            return "done"
+        """,
+        shutdown_timeout=0.5,
+    )
+    web = site.web()
+    job = web.run("site.compute().id")
+    worker = int(wait_until(lambda: site.lines("compute"), "the start of the job")[0])
+    site.kill_supervisor()
+    wait_until(lambda: not is_alive(worker), "the end of the old worker")
+    assert web.run(f"autocron.result({job!r}).wait(30)") == "done"
+    assert site.job(job)["crashes"] == 0
+
+
+def test_no_worker_outlives_an_application_that_has_ended(app: Callable[..., Site]) -> None:
+    """Though its own supervisor was killed, and its task holds the interpreter."""
+    site = app(
+        """
+        import itertools
+
+        @autocron.delay
+        def compute():
+            note("compute", os.getpid())
+            sum(itertools.repeat(0))
+        """,
+        shutdown_timeout=0.5,
+    )
+    web = site.web()
+    web.run("site.compute().id")
+    wait_until(lambda: site.lines("compute"), "the start of the job")
+    site.kill_supervisor()
+    web.end()
+    wait_until(site.is_empty, "the end of supervisor and workers", 10)
+
+
+# What has been recorded, and what is set ----------------------------------------------------------
+
+DIE = """
+@autocron.delay
+def die(): os.kill(os.getpid(), signal.SIGKILL)
+
+@autocron.delay(retries=5, on_crash="fail")
+def once(name):
+    note(name, os.getpid())
+    while not (HERE / f"{name}.go").exists():
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_each_crash_is_recorded(app: Callable[..., Site]) -> None:
+    """With the signal, and the number of the worker."""
+    site = app(DIE, crash_limit=2)
+    web = site.web()
+    job = web.run("site.die().id")
+    site.wait_for_state(job, ERROR)
+    kept = web.run(
+        f"[[str(a.outcome), a.error, a.worker] for a in autocron.result({job!r}).attempts]"
+    )
+    assert kept == [["CRASHED", "the worker was killed by SIGKILL", 1]] * 2
+
+
+def begin_once(site: Site, web: Web) -> tuple[str, int]:
+    """Have a worker begin a job that must never run twice; return the job's id and the worker's."""
+    job = web.run("site.once('once').id")
+    return job, int(wait_until(lambda: site.lines("once"), "the start of the job")[0])
+
+
+def test_a_job_that_must_never_run_twice_fails_when_its_worker_dies(
+    app: Callable[..., Site],
+) -> None:
+    """Whatever its retries; it says what happened."""
+    site = app(DIE)
+    web = site.web()
+    job, _ = begin_once(site, web)
+    (site.folder / "once.go").touch()
+    site.wait_for_state(job, ERROR)
+    assert site.job(job)["error"].startswith(
+        "the worker was killed by SIGKILL; since it has on_crash"
+    )
+    assert web.run("site.add(1).wait(30)") == 2
+    assert len(site.lines("once")) == 1
+
+
+def test_a_job_that_must_never_run_twice_fails_when_everything_is_killed(
+    app: Callable[..., Site],
+) -> None:
+    """The next start does not run it again."""
+    site = app(DIE)
+    web = site.web()
+    job, worker = begin_once(site, web)
+    victims = {web.pid, site.supervisor(), worker}
+    for pid in victims:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not any(map(is_alive, victims)), "the end of all")
+    web = site.web()
+    assert web.run("site.add(1).wait(30)") == 2
+    assert site.job(job)["state"] == ERROR
+    assert len(site.lines("once")) == 1
+
+
+def test_a_job_that_must_never_run_twice_fails_when_the_application_ends(
+    app: Callable[..., Site],
+) -> None:
+    """If it does not end in the time for it; it is not given back."""
+    site = app(DIE, shutdown_timeout=0.2)
+    web = site.web()
+    job, _ = begin_once(site, web)
+    web.end()
+    wait_until(site.is_empty, "the end of supervisor and workers", 10)
+    assert site.job(job)["state"] == ERROR
+    assert site.job(job)["error"].startswith("the application ended while it was running")
+
+
+def test_a_worker_that_crashes_at_its_start_is_restarted_with_growing_pauses(
+    app: Callable[..., Site],
+) -> None:
+    """The log says what became of it, and when the next one starts; then all goes on."""
+    site = app(
+        """
+        if not (HERE / "mended").exists() and "boot.py" in pathlib.Path("/proc/self/cmdline").read_text():
+            os.kill(os.getpid(), signal.SIGSEGV)
+        """
+    )
+    web = site.web()
+    words = "was killed by SIGSEGV; a new one starts in 0.8 s"
+    wait_until(lambda: words in web.errors.read_text(), "the third crash")
+    (site.folder / "mended").touch()
+    assert web.run("site.add(1).wait(30)") == 2

@@ -16,7 +16,7 @@ from typing import Any
 from typing_extensions import assert_type
 
 import autocron
-from autocron import CurrentJob, Job, JobStatus, Result, ScheduledTask, Task
+from autocron import Attempt, CurrentJob, Job, JobStatus, Result, ScheduledTask, Task
 
 # delay ------------------------------------------------------------------------------------------
 
@@ -28,6 +28,18 @@ def add(a: int, b: int = 0) -> int:
 
 @autocron.delay(minutes=5, retries=3, ttl=60, queue="mail", priority=1)
 def send(to: str, *, copies: int = 1) -> None: ...
+
+
+@autocron.delay(
+    retries=5,
+    backoff=autocron.Exponential(first=5, longest=3600),
+    retry_on=(OSError, autocron.TimeLimitExceeded),
+    give_up_on=FileNotFoundError,
+    timeout=60,
+    on_crash="fail",
+)
+def pay(order: int) -> None:
+    raise autocron.Retry("busy", after=5)
 
 
 @autocron.delay()
@@ -52,6 +64,15 @@ send("a", 2)  # type: ignore[call-arg]
 send("a", copies="2")  # type: ignore[arg-type]
 fetch(5)  # type: ignore[arg-type]
 
+assert_type(pay.options(backoff=[1, 60], timeout=5.5)(1), Result[None])
+assert_type(pay(1).cancel(force=True), bool)
+assert_type(pay(1).attempts, list[Attempt])
+
+autocron.delay(backoff="long")  # type: ignore[arg-type]
+autocron.delay(retry_on="OSError")  # type: ignore[arg-type]
+autocron.delay(retry_on=int)  # type: ignore[arg-type]
+autocron.delay(on_crash="ignore")  # type: ignore[arg-type]
+pay(1).cancel(True)  # type: ignore[call-arg]
 autocron.delay(retry=3)  # type: ignore[call-overload]
 autocron.delay(minutes="5")  # type: ignore[call-overload]
 autocron.delay("function")  # type: ignore[call-overload]

@@ -16,6 +16,7 @@ from autocron.clock import Clock
 from autocron.errors import StoreError
 from autocron.model import ClaimedJob, Outcome, WorkerInfo
 from autocron.processes.folder import RuntimeFolder
+from autocron.processes.holders import holders
 from autocron.processes.limits import STOP, Board, Interruption, Keeper
 from autocron.processes.locks import Lock, when_free
 from autocron.processes.spawn import Orders
@@ -131,6 +132,8 @@ class Crew:
         self._tell_supervisor = tell_supervisor
         self._clock = clock
         self._members: dict[int, _Member] = {}
+        self._strangers: dict[int, float] = {}
+        """Workers of earlier supervisors, and until when they may end by themselves."""
         self._board = Board(_HIGHEST_NUMBER)
         self._keeper = Keeper(self._board)
         self._pause = _FIRST_PAUSE
@@ -140,7 +143,7 @@ class Crew:
     @property
     def is_gone(self) -> bool:
         """Whether no worker is left."""
-        return not self._members
+        return not self._members and not self._strangers
 
     def adopt(self, orders: Orders) -> bool:
         """Have workers run what the newest web process runs, with its settings.
@@ -252,12 +255,17 @@ class Crew:
         else:
             freed = FREED + str(number).encode()
             path = self._folder.worker_lock(number)
+            self._strangers[number] = time.monotonic() + self._timeout + _KILL_AFTER
             when_free(path, lambda: self._tell_supervisor(freed), name=f"freed-{number}")
 
     def was_freed(self, number: int) -> None:
         """Put back the jobs of a worker of an earlier supervisor, which has ended now."""
         if number not in self._members:
             self._recover(number)
+
+    def forget_stranger(self, number: int) -> None:
+        """Note that a worker of an earlier supervisor has ended."""
+        self._strangers.pop(number, None)
 
     def reap(self) -> int:
         """Put back what workers were running that have ended; return how many have.
@@ -362,6 +370,17 @@ class Crew:
             if not member.killed and time.monotonic() >= self._deadline(member):
                 os.kill(member.pid, signal.SIGKILL)  # not reaped yet, so the id is still its own
                 member.killed = True
+        for number, deadline in list(self._strangers.items()):
+            if time.monotonic() >= deadline:
+                self._kill_stranger(number)
+                del self._strangers[number]
+
+    def _kill_stranger(self, number: int) -> None:
+        """Kill a worker whose supervisor is gone, and that cannot end: its job holds the interpreter."""
+        for pid in holders(self._folder.worker_lock(number)):
+            events.emit("worker.killed", number=number, pid=pid)
+            with suppress(ProcessLookupError):  # it has just ended
+                os.kill(pid, signal.SIGKILL)
 
     def _deadline(self, member: _Member) -> float:
         if member.ending_since is None or member.status is not None:
@@ -371,6 +390,7 @@ class Crew:
     def seconds_to_next_act(self) -> float:
         """Return after how many seconds `fill` or `kill_late` will have something to do."""
         times = [self._deadline(member) for member in self._members.values() if not member.killed]
+        times += self._strangers.values()
         if self._start_again_at > time.monotonic():
             times.append(self._start_again_at)
         return max(0.0, min(times, default=float("inf")) - time.monotonic())

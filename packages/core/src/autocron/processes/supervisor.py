@@ -192,6 +192,7 @@ class Supervisor:
             self._apps_are_gone()
         elif message.startswith(crews.FREED):
             number = int(message.removeprefix(crews.FREED))
+            self._crew.forget_stranger(number)
             self._to_do.append(lambda: self._free(number))
 
     def _free(self, number: int) -> None:
