@@ -1,20 +1,17 @@
-"""A site under gunicorn for some minutes, during which everything happens to it that does on servers.
+"""Schedules, while everything happens to a site that does on servers.
 
 How long it takes is said by AUTOCRON_SOAK_MINUTES; five minutes if that is not set.
 """
 
 import itertools
-import os
 import random
-import signal
 import time
-from contextlib import closing, suppress
+from contextlib import closing
 
 import pytest
+from soaked_site import MINUTES, Site
 
-from autocron.testing.processes import Project, free_port, wait_until
-
-MINUTES = int(os.environ.get("AUTOCRON_SOAK_MINUTES", "5"))
+from autocron.testing.processes import Project, wait_until
 
 APPLICATION = """
 from flask import Flask
@@ -41,73 +38,6 @@ def often():
 def index():
     return "here"
 """
-
-
-class Site:
-    """The application under gunicorn with four workers, and what can happen to it."""
-
-    def __init__(self, project):
-        self.project = project
-        self.server = None
-        project.write("application.py", APPLICATION)
-
-    def serve(self):
-        """Start the server."""
-        options = ["--workers", "4", "--bind", f"127.0.0.1:{free_port()}"]
-        self.server = self.project.start("-m", "gunicorn", *options, "application:app")
-
-    def pids(self, role):
-        """Return the ids of autocron's processes of a role."""
-        return [process.pid for process in self.project.autocron_processes(role)]
-
-    def kill(self, pids):
-        """Kill processes, of which some may have ended meanwhile."""
-        for pid in pids:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-
-    # What can happen ------------------------------------------------------------------------
-
-    def reload(self):
-        """Have the server replace its processes."""
-        os.kill(self.server.pid, signal.SIGHUP)
-
-    def reload_with_new_code(self):
-        """The same, after the code was edited."""
-        with open(self.project.folder / "application.py", "a") as file:
-            file.write("\n")
-        self.reload()
-
-    def kill_supervisor(self):
-        """Kill the supervisor, so that another process has to start the next."""
-        self.kill(self.pids("supervisor"))
-
-    def kill_web_process(self):
-        """Kill one process of the server, which its master replaces."""
-        self.kill(self.children()[:1])
-
-    def restart(self):
-        """End the server as systemd does, and start it again."""
-        self.server.end()
-        self.serve()
-
-    def replace(self):
-        """Start the new server before the old one ends."""
-        old = self.server
-        self.serve()
-        old.end()
-
-    def lose_power(self):
-        """Kill all processes there are, and start the server again."""
-        pids = [self.server.pid, *self.children(), *self.pids("supervisor"), *self.pids("worker")]
-        self.kill(pids)
-        self.serve()
-
-    def children(self):
-        """Return the ids of the server's own processes."""
-        path = f"/proc/{self.server.pid}/task/{self.server.pid}/children"
-        with open(path) as file:
-            return [int(pid) for pid in file.read().split()]
 
 
 GENTLE = ["reload", "reload_with_new_code", "kill_supervisor", "kill_web_process", "restart"]
@@ -140,7 +70,7 @@ def test_each_minute_has_its_run_exactly_once(tmp_path):
     """
     chance = random.Random(MINUTES)  # the same each time
     with closing(Project(tmp_path)) as project:
-        site = Site(project)
+        site = Site(project, APPLICATION, chance)
         site.serve()
         minutes = project.folder / "minutes.txt"
         wait_until(lambda: site.pids("worker"), or_show=lambda: project.output)

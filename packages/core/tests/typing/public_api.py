@@ -71,7 +71,7 @@ assert_type(pay(1).attempts, list[Attempt])
 autocron.delay(backoff="long")  # type: ignore[arg-type]
 autocron.delay(retry_on="OSError")  # type: ignore[arg-type]
 autocron.delay(retry_on=int)  # type: ignore[arg-type]
-autocron.delay(on_crash="ignore")  # type: ignore[arg-type]
+autocron.delay(on_crash="ignore")  # type: ignore[call-overload]
 pay(1).cancel(True)  # type: ignore[call-arg]
 autocron.delay(retry=3)  # type: ignore[call-overload]
 autocron.delay(minutes="5")  # type: ignore[call-overload]
