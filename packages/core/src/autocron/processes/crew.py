@@ -19,7 +19,7 @@ from autocron.processes.folder import RuntimeFolder
 from autocron.processes.holders import holders
 from autocron.processes.limits import STOP, Board, Interruption, Keeper
 from autocron.processes.locks import Lock, when_free
-from autocron.processes.spawn import Orders
+from autocron.processes.spawn import Orders, settings_from
 from autocron.processes.wakeup import wake_listeners
 from autocron.running import maintenance, verdict
 from autocron.settings import MAX_WORKERS
@@ -128,6 +128,7 @@ class Crew:
         self._folder = folder
         self._store = store
         self._orders = orders
+        self._settings = settings_from(orders)
         self._workers_socket = workers_socket
         self._tell_supervisor = tell_supervisor
         self._clock = clock
@@ -138,7 +139,6 @@ class Crew:
         self._keeper = Keeper(self._board)
         self._pause = _FIRST_PAUSE
         self._start_again_at = 0.0
-        self._timeout: float = orders.settings["shutdown_timeout"]
 
     @property
     def is_gone(self) -> bool:
@@ -159,7 +159,7 @@ class Crew:
             member.send(CHECK_CODE if is_same else FINISH)
             member.is_finishing |= not is_same
         self._orders = orders
-        self._timeout = orders.settings["shutdown_timeout"]
+        self._settings = settings_from(orders)
         self._pause = _FIRST_PAUSE
         self._start_again_at = 0.0  # what kept workers from starting may be mended
         return any(member.is_active for member in self._members.values())
@@ -184,7 +184,7 @@ class Crew:
             return
         active = sum(member.is_active for member in self._members.values())
         for number in range(1, _HIGHEST_NUMBER + 1):
-            if active >= self._orders.settings["workers"]:
+            if active >= self._settings.workers:
                 return
             if number not in self._members:
                 active += self._start(number)
@@ -255,7 +255,9 @@ class Crew:
         else:
             freed = FREED + str(number).encode()
             path = self._folder.worker_lock(number)
-            self._strangers[number] = time.monotonic() + self._timeout + _KILL_AFTER
+            self._strangers[number] = (
+                time.monotonic() + self._settings.shutdown_timeout + _KILL_AFTER
+            )
             when_free(path, lambda: self._tell_supervisor(freed), name=f"freed-{number}")
 
     def was_freed(self, number: int) -> None:
@@ -310,7 +312,7 @@ class Crew:
         reason = f"the worker {_in_words(member.status)}"
         if member.status == 0 and not member.is_active:
             return verdict.after_loss(job, reason)
-        return verdict.after_crash(job, reason, self._orders.settings["crash_limit"])
+        return verdict.after_crash(job, reason, self._settings.crash_limit)
 
     def _tell_end(self, member: _Member, was_running: int) -> None:
         """Log how a worker has ended, and wait before the next one starts if it should not have."""
@@ -349,7 +351,7 @@ class Crew:
         """
         alive = [member for member in self._members.values() if member.status is None]
         pids = {member.number: member.pid for member in alive if not member.killed_for}
-        kill_after = self._orders.settings["kill_after"]
+        kill_after = self._settings.kill_after
         for number, interruption in self._keeper.look(pids, to_stop, kill_after).items():
             self._members[number].killed_for = interruption
 
@@ -385,7 +387,7 @@ class Crew:
     def _deadline(self, member: _Member) -> float:
         if member.ending_since is None or member.status is not None:
             return float("inf")
-        return member.ending_since + self._timeout + _KILL_AFTER
+        return member.ending_since + self._settings.shutdown_timeout + _KILL_AFTER
 
     def seconds_to_next_act(self) -> float:
         """Return after how many seconds `fill` or `kill_late` will have something to do."""

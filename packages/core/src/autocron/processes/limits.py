@@ -41,6 +41,9 @@ _SLOT_SIZE = 128
 _LONGEST_ID = 40
 _ONCE_MORE = 0.2
 
+# Short things that a task does when it hands over a call: taking a lock, and counting what is on its way.
+_DELICATE = ("autocron.processes.locks", "autocron.writer")
+
 
 @dataclass(frozen=True)
 class Running:
@@ -136,10 +139,12 @@ class Limits:
         self._is_running = False
         self._board.note(self._number, 0, 0.0, b"")
 
-    def _obey(self, _number: int, _frame: FrameType | None) -> None:
+    def _obey(self, _number: int, frame: FrameType | None) -> None:
         turn, why = self._board.wanted(self._number)
         if not self._is_running or turn != self._turn or self.interrupted is not None:
             return
+        if _is_delicate(frame):
+            return  # the supervisor sends the signal again
         self.interrupted = TimeLimitExceeded if why == TIMEOUT else JobStopped
         loop = _running_loop()
         if loop is None:
@@ -212,6 +217,15 @@ class Keeper:
         self._interrupted[number] = Interruption(running.turn, running.job, why, now)
         self._board.interrupt(number, running.turn, why)
         return self._interrupted[number]
+
+
+def _is_delicate(frame: FrameType | None) -> bool:
+    """Whether a frame, or one that has called it, is at something that must not be left half done."""
+    while frame is not None:
+        if frame.f_globals.get("__name__") in _DELICATE:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _running_loop() -> Any:
