@@ -51,6 +51,18 @@ def is_alive(pid: int) -> bool:
     return state != "Z"
 
 
+def children(pid: int) -> dict[int, str]:
+    """Return the ids of a process's children, each with its state: "Z" is a zombie."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            if entry.name.isdigit():
+                state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+                if int(parent) == pid:
+                    found[int(entry.name)] = state
+    return found
+
+
 class Web:
     """A web process: imports a module that starts autocron, and evaluates what it is sent."""
 

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable
 
 import pytest
-from process_harness import Site, Web, is_alive, wait_until
+from process_harness import Site, Web, children, is_alive, wait_until
 
 from autocron.processes.crew import LOAD_FAILED
 
@@ -159,6 +159,22 @@ def test_whoever_waits_is_told_of_a_job_that_crashed_too_often(app: Callable[...
         """
     )
     assert "ended with status 7" in site.web().run("site.outcome()")
+
+
+def test_no_zombie_is_left(app: Callable[..., Site]) -> None:
+    """The web process reaps a supervisor that was killed, and a supervisor its workers."""
+    site = app(workers=2)
+    web = site.web()
+    web.run("site.add(1).wait(30)")
+    site.kill_supervisor()
+    supervisor, workers = site.supervisor(), site.workers(2)
+    for pid in workers:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: len(site.workers(2) - workers) == 2, "two new workers")
+    wait_until(lambda: children(web.pid).keys() == {supervisor}, "one child of the web process")
+    for pid in (web.pid, supervisor):
+        wait_until(lambda pid=pid: "Z" not in children(pid).values(), "no zombie")
+    assert children(supervisor).keys() == site.workers(2)
 
 
 def test_a_job_outlives_its_supervisor_and_does_not_run_twice(app: Callable[..., Site]) -> None:
