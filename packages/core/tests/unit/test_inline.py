@@ -23,6 +23,14 @@ def odd():
     return object()
 
 @autocron.delay
+def again():
+    raise autocron.Retry("busy", after=5)
+
+@autocron.delay
+def withdraw():
+    raise autocron.Cancel("not needed")
+
+@autocron.delay
 async def slow():
     return "in the end"
 
@@ -142,3 +150,13 @@ def test_nothing_is_started(tasks, path):
 
     tasks.good(1)
     assert not is_held(RuntimeFolder.of(path).supervisor_lock)
+
+
+def test_what_a_task_asks_for_ends_its_only_attempt(tasks):
+    """There is nobody to make another: a retry is a failure, and what was cancelled is cancelled."""
+    result = tasks.again()
+    assert (result.status, result.error, result.attempts) == ("ERROR", "Retry: busy", [])
+    result = tasks.withdraw()
+    assert (result.status, result.error) == ("CANCELLED", "Cancel: not needed")
+    assert result.cancel(force=True)
+    assert autocron.result(result.id).cancel()

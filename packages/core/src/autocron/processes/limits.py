@@ -34,6 +34,7 @@ _HEAD = struct.Struct("=d")  # when the supervisor will look next
 _RUNS = struct.Struct(
     "=qd40s"
 )  # a worker's: its turn, 0 between two jobs; the time limit; the job's id
+_TURN = struct.Struct("=q")
 _WANTED = struct.Struct("=qq")  # the supervisor's: which turn is to be interrupted, and why
 _SLOT = 64
 _WANTED_AT = 40 + 16  # behind what the worker notes; a slot is two cache lines
@@ -88,8 +89,12 @@ class Board:
         return Running(turn, job.rstrip(b"\0").decode(), until) if turn else None
 
     def note(self, number: int, turn: int, until: float, job: bytes) -> None:
-        """Note what a worker is running; a turn of 0 for nothing."""
+        """Note what a worker is running."""
         _RUNS.pack_into(self._memory, _at(number), turn, until, job)
+
+    def note_end(self, number: int) -> None:
+        """Note that a worker is running nothing."""
+        _TURN.pack_into(self._memory, _at(number), 0)
 
     def interrupt(self, number: int, turn: int, why: int) -> None:
         """Note that a turn is to be interrupted; the signal is up to the caller."""
@@ -137,7 +142,7 @@ class Limits:
     def end(self) -> None:
         """Let nothing be interrupted any more; twice does no harm."""
         self._is_running = False
-        self._board.note(self._number, 0, 0.0, b"")
+        self._board.note_end(self._number)
 
     def _obey(self, _number: int, frame: FrameType | None) -> None:
         turn, why = self._board.wanted(self._number)

@@ -25,7 +25,6 @@ from autocron.stores.sqlite.queries import STATUS_OF, State
 MOST_ATTEMPTS = 1000
 """How many attempts of a job are kept, the latest."""
 
-_NOTHING = {"crashed": 0, "error": None, "traceback": None}
 _EXCUSED = (AttemptOutcome.INTERRUPTED, AttemptOutcome.RETRY)
 
 
@@ -59,21 +58,31 @@ def new_row(
 
 def end(connection: Connection, job: ClaimedJob, outcome: Outcome, now: float, ttl: float) -> Row:
     """End an attempt; return the state of its job, and whether it is awaited; nothing if it was not ours."""
-    values = {"id": job.id, "attempt": job.attempt, "place": job.place, "now": now, "ttl": ttl}
+    values = {
+        "id": job.id,
+        "attempt": job.attempt,
+        "place": job.place,
+        "now": now,
+        "ttl": ttl,
+        "result": None,
+        "error": None,
+        "traceback": None,
+        "crashed": 0,
+    }
     match outcome:
         case Succeeded(result):
             values |= {"state": State.DONE, "result": result}
-            return _change(connection, queries.FINISH, values | _NOTHING)
+            return _change(connection, queries.FINISH, values)
         case Released():
             return _change(connection, queries.RELEASE, values)
         case Retrying(failure, run_at):
             values |= {"run_at": run_at, "excused": failure.outcome in _EXCUSED}
             return _fail(connection, queries.RETRY, values, failure)
         case Cancelled(failure):
-            values |= {"state": State.CANCELLED, "result": None}
+            values["state"] = State.CANCELLED
             return _fail(connection, queries.FINISH, values, failure)
         case Failed() as failure:
-            values |= {"state": State.ERROR, "result": None}
+            values["state"] = State.ERROR
             return _fail(connection, queries.FINISH, values, failure)
 
 
@@ -88,7 +97,8 @@ def _fail(connection: Connection, sql: str, values: dict[str, Any], failure: Fai
 
 
 def _change(connection: Connection, sql: str, values: dict[str, Any]) -> Row:
-    return next(iter(connection.execute(sql, values).fetchall()), ())
+    rows = connection.execute(sql, values).fetchall()
+    return rows[0] if rows else ()
 
 
 def claimed_job(rows: list[Row]) -> ClaimedJob | None:

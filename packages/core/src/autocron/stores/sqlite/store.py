@@ -36,7 +36,7 @@ from autocron.stores.sqlite.jobs import (
     new_row,
     stored_job,
 )
-from autocron.stores.sqlite.queries import STATUS_OF
+from autocron.stores.sqlite.queries import STATUS_OF, State
 from autocron.stores.sqlite.schedules import (
     add_run,
     advance,
@@ -144,7 +144,7 @@ class SqliteStore:
         def end_and_claim(connection: Connection) -> Settled:
             ended = end(connection, job, outcome, now, self._ttl)
             status = STATUS_OF[ended[0]] if ended else None
-            has_ended = status is not None and status.is_final
+            has_ended = bool(ended) and ended[0] >= State.DONE
             awaited = has_ended and ended[1] != _NOBODY_WAITS
             if claim_for is None:
                 return Settled(status, awaited)
