@@ -21,7 +21,7 @@ ROWS = [
     {"errors", "model", "clock", "zones", "settings", "events", "codec"},
     {"scheduling"},
     {"tasks", "decorators", "results", "registry", "options", "coroutines", "current"},
-    {"stores"},
+    {"stores", "private"},
     {"running"},
     {"processes"},
     {

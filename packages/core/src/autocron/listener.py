@@ -8,10 +8,10 @@ import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from autocron import events
 from autocron.errors import StoreError
 from autocron.model import new_job_id
 from autocron.processes.wakeup import Inbox, Sender
+from autocron.running.outage import Outage
 from autocron.stores.protocol import Store
 
 _AT_ONCE = 500
@@ -39,6 +39,7 @@ class Listener:
         self._new: queue.SimpleQueue[tuple[str, Callable[[], None]]] = queue.SimpleQueue()
         self._callbacks: dict[str, list[Callable[[], None]]] = {}
         self._unwatched: set[str] = set()
+        self._outage = Outage("app.listener_failed", "app.listener_works")
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="autocron-listener", daemon=True)
         self._thread.start()
@@ -59,6 +60,9 @@ class Listener:
         while not self._closed:
             try:
                 self._call_back(self._watch_new())
+                if self._outage.lasts:  # nobody has looked meanwhile
+                    self._call_back(self._find_ended())
+                    self._outage.ended()
                 self._inbox.wait(self._check_interval if self._callbacks else 3600.0)
                 if self._closed:
                     break
@@ -67,8 +71,10 @@ class Listener:
                 # stood for was committed before these were read, and is found now.
                 self._call_back(self._find_ended())
             except StoreError as error:
-                events.emit("app.listener_failed", error=error)
-                self._inbox.wait(1.0)
+                pause = self._outage.failed(error)
+                list(self._inbox.messages())  # or it would not wait
+                if not self._closed:
+                    self._inbox.wait(pause)
         self._take_new()
         self._call_back(list(self._callbacks))
         self._inbox.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import signal
 import socket
 import time
@@ -28,6 +29,13 @@ CHECK_CODE = b"c"
 FINISH = b"f"
 READY = b"r"
 OUTDATED = b"o"
+_LOAD_ERROR = re.compile(rb"e(\d+)\.")
+
+
+def load_error(code: int) -> bytes:
+    """Return what a worker says that cannot import the app; the number stands for the traceback."""
+    return b"e%d." % code
+
 
 FREED = b"freed "
 LOAD_FAILED = 78
@@ -126,6 +134,7 @@ class Crew:
         self._clock = clock
         self._members: dict[int, _Member] = {}
         self._pause = _FIRST_PAUSE
+        self._load_error = 0
         self._start_again_at = 0.0
         self._timeout: float = orders.settings["shutdown_timeout"]
 
@@ -153,6 +162,12 @@ class Crew:
         self._start_again_at = 0.0  # what kept workers from starting may be mended
         return any(member.is_active for member in self._members.values())
 
+    def replace_all(self) -> None:
+        """Have other workers take the place of the present ones, each of which ends after its job."""
+        for member in self._members.values():
+            member.send(FINISH)
+            member.is_finishing = True
+
     @property
     def descriptors(self) -> list[int]:
         """What becomes readable when a worker has said something."""
@@ -164,6 +179,8 @@ class Crew:
             said = member.receive()
             if READY in said:
                 self._pause = _FIRST_PAUSE  # a later crash is a new one
+            if found := _LOAD_ERROR.search(said):
+                self._load_error = int(found[1])  # those that come after it need not tell it again
             if OUTDATED in said:
                 member.is_finishing = True  # `fill` starts another, however long its job takes
 
@@ -219,7 +236,11 @@ class Crew:
             ours.close()
             descriptors = {"lock": held, "workers": os.dup(self._workers_socket)}
             orders = replace(
-                self._orders, number=number, generation=generation, descriptors=descriptors
+                self._orders,
+                number=number,
+                generation=generation,
+                load_error=self._load_error,
+                descriptors=descriptors,
             )
             raise BecomeWorker(orders, theirs.detach())
         os.close(held)

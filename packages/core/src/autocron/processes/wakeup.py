@@ -110,17 +110,20 @@ class Inbox:
     def close(self) -> None:
         """Close the socket and remove its name."""
         self.socket.close()
-        self._path.unlink(missing_ok=True)
+        with suppress(OSError):  # the disk has become read-only
+            self._path.unlink(missing_ok=True)
 
 
 def wake_listeners(folder: Path) -> None:
     """Wake every process that waits for the end of some job; forget those that have ended."""
-    with suppress(FileNotFoundError):
+    with suppress(OSError):  # the folder is gone, or the disk is read-only
         for path in folder.iterdir():
             sender = Sender(path)
-            if not sender.send():
-                path.unlink(missing_ok=True)
+            is_heard = sender.send()
             sender.close()
+            if not is_heard:
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
 
 
 def wait_for(descriptors: Iterable[int], timeout: float) -> set[int]:

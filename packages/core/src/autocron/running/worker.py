@@ -15,13 +15,11 @@ from autocron.current import CurrentJob, enter, leave
 from autocron.errors import StoreError
 from autocron.model import ClaimedJob, Failed, Outcome, Retrying, Settled
 from autocron.running.executor import execute
+from autocron.running.outage import Outage
 from autocron.scheduling.retries import pause_after
 from autocron.stores.protocol import Store
 
 T = TypeVar("T")
-
-_FIRST_PAUSE = 0.5
-_LONGEST_PAUSE = 30.0
 
 
 @dataclass(frozen=True)
@@ -65,6 +63,8 @@ class Worker:
         self._clock = clock
         self._stopping = threading.Event()
         self._current: ClaimedJob | None = None
+        self._unstored: Outcome | None = None
+        self._outage = Outage("worker.store_failed", "worker.store_works", number=number)
 
     def stop(self) -> None:
         """Have `run` return after the present job; may be called by any thread, and twice."""
@@ -75,7 +75,7 @@ class Worker:
         job: ClaimedJob | None = None
         while job is not None or not self._stopping.is_set():
             if job is None:
-                job = self._persist(self._claim)
+                job = self._persist(self._claim, or_stop=True)
                 if job is not None:
                     self._around.wake_next()
             if job is None:
@@ -85,8 +85,10 @@ class Worker:
 
     def give_back(self) -> None:
         """Give back the present job, which does not end: it will run again, as if it had not begun."""
-        job = self._current
-        if job is not None and self._store.release(job):
+        job, outcome = self._current, self._unstored
+        if job is not None and outcome is not None:  # it has ended, but there was no room to say so
+            self._settle(job, outcome)
+        elif job is not None and self._store.release(job):
             events.emit("job.released", id=job.id, task=job.task)
 
     def _work_on(self, job: ClaimedJob) -> ClaimedJob | None:
@@ -94,11 +96,11 @@ class Worker:
         self._current = job
         events.emit("job.started", id=job.id, task=job.task, attempt=job.attempt)
         began = time.perf_counter()
-        outcome = self._with_retries(job, self._attempt(job))
+        outcome = self._unstored = self._with_retries(job, self._attempt(job))
+        # Also when it is to stop: a job whose outcome is dropped would run again.
         settled = self._persist(self._settle, job, outcome)
-        self._current = None if settled is None else settled.next
-        if settled is None:
-            return None
+        assert settled is not None
+        self._current, self._unstored = settled.next, None
         self._report(job, outcome, settled, time.perf_counter() - began)
         return settled.next
 
@@ -124,17 +126,26 @@ class Worker:
         claim_for = None if self._stopping.is_set() else self._number
         return self._store.settle(job, outcome, self._clock(), claim_for)
 
-    def _persist(self, work: Callable[..., T], *arguments: Any) -> T | None:
-        """Do what must be done with the store, for as long as it takes; None if stopped meanwhile."""
-        pause = _FIRST_PAUSE
+    def _persist(self, work: Callable[..., T], *arguments: Any, or_stop: bool = False) -> T | None:
+        """Do what must be done with the store, for as long as it takes.
+
+        Args:
+            work: what is to be done.
+            arguments: of `work`.
+            or_stop: to give up when stopped meanwhile, and return None.
+        """
         while True:
             try:
-                return work(*arguments)
+                outcome = work(*arguments)
             except StoreError as error:
-                events.emit("worker.store_failed", number=self._number, error=error, pause=pause)
-            if self._stopping.wait(pause):
+                pause = self._outage.failed(error)
+            else:
+                self._outage.ended()
+                return outcome
+            if not or_stop:
+                time.sleep(pause)
+            elif self._stopping.wait(pause):
                 return None
-            pause = min(pause * 2, _LONGEST_PAUSE)
 
     def _report(self, job: ClaimedJob, outcome: Outcome, settled: Settled, seconds: float) -> None:
         if settled.awaited:
