@@ -123,6 +123,7 @@ class WorkerProcess:
                 lambda: scheduler.register(store, schedules, system_clock(), zone, generation)
             )
         self._worker = Worker(self._orders.number, store, self._surroundings(integration))
+        client.store.close()  # most workers do not need it again
         if self._is_stopping:
             self._worker.stop()
         return True

@@ -10,6 +10,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from contextlib import closing, suppress
 from functools import partial
@@ -19,7 +20,7 @@ from typing import Any, TypeAlias, TypeVar
 from autocron.errors import StoreBusy, StoreError, UnsupportedPlatform
 from autocron.stores.protocol import Turn
 from autocron.stores.sqlite import faults
-from autocron.stores.sqlite.file import DatabaseFile, Identity, Traces, identity
+from autocron.stores.sqlite.file import DatabaseFile, Traces, identity
 
 Connection: TypeAlias = sqlite3.Connection
 Row: TypeAlias = tuple[Any, ...]
@@ -38,8 +39,8 @@ _LOG_BYTES = 8 * 1024 * 1024
 # that fills a disk.
 _ROOM_FOR_LOG = 4 * _LOG_BYTES
 
-# How often to see whether the log is still there, in seconds. Who forces it to the disk sees that each time.
-_LOOK_AT_LOG = 0.1
+# For how many seconds to rely on what the file itself tells, and not to look at the names of file and log.
+_LOOK_AT_NAMES = 0.1
 
 # For how long others may be just opening or closing the database, of which a rest is seen.
 _PATIENCE_FOR_LOG = 2.0
@@ -47,6 +48,9 @@ _ATTEMPTS = 5
 
 # SQLite's connections must not be used after a fork, nor even closed: they are kept here for ever.
 _inherited: list[Any] = []
+
+_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+"""All of this process."""
 
 _sync_file = getattr(os, "fdatasync", os.fsync)
 
@@ -83,16 +87,17 @@ class Database:
             raise UnsupportedPlatform(reason=reason)
         self._file = DatabaseFile(path, creates=creates, root_may=root_may)
         self.path = self._file.path
-        self._name = str(self.path)
         self._busy_timeout = busy_timeout
         self._turn = turn
         self._prepare = prepare
         self._pid = os.getpid()
         self._idle: list[_Connection] = []
-        self._next_look_at_log = 0.0
+        self._traces: Traces | None = None
+        self._look_again_at = 0.0
         self._log: int | None = None
         self._log_guard = threading.RLock()
         self._opening = threading.Lock()
+        _databases.add(self)
 
     def look(self, sql: str) -> list[Row]:
         """Return the rows of a query on a database that may be another program's: nothing is changed."""
@@ -128,8 +133,7 @@ class Database:
         (https://www.sqlite.org/pragma.html#pragma_synchronous): it is done here, when the
         write lock is free again, so that other writers and workers need not wait for the disk.
         """
-        with self._log_guard:
-            log = self._open_log()
+        log = self._open_log()
         try:
             _sync_file(log)
         except OSError as error:
@@ -143,9 +147,8 @@ class Database:
         the file's new length has to get there, too. SQLite overwrites the log from its beginning
         once it has been written back, and does not care what lies behind its last commit.
         """
-        with self._log_guard:
-            log = self._open_log()
-            is_long = os.fstat(log).st_size >= _LOG_BYTES
+        log = self._open_log()
+        is_long = os.fstat(log).st_size >= _LOG_BYTES
         if is_long or not hasattr(os, "posix_fallocate"):
             return
         disk = os.fstatvfs(log)
@@ -192,20 +195,25 @@ class Database:
         """Return a connection to the file that has our name now, and not to one that had it before."""
         if self._pid != os.getpid():
             self._forget_inherited()
-        found: Identity | None = None
-        try:
-            status = os.stat(self._name)
-            found = status.st_ino, status.st_dev
-        except OSError:
-            pass  # when it is opened, the error says more
+        if time.monotonic() < self._look_again_at and self._file.is_untouched():
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                return self._open()
+            if connection.traces is self._traces:
+                return connection
+            self._idle.append(connection)
+        return self._take_after_look()
+
+    def _take_after_look(self) -> _Connection:
+        found = self._file.found()
         while self._idle:
             try:
                 connection = self._idle.pop()
             except IndexError:
                 break  # another thread was faster
             if connection.traces.file == found:
-                if time.monotonic() > self._next_look_at_log:
-                    self._look_at_log(connection)
+                self._look_at_log(connection)
                 return connection
             # Closing it writes to no file: SQLite sees that its own has been moved.
             connection.close()
@@ -216,9 +224,12 @@ class Database:
 
         As long as it is open, nobody deletes them who knows what they are.
         """
-        self._next_look_at_log = time.monotonic() + _LOOK_AT_LOG
         try:
             if self._file.traces() == connection.traces:
+                if connection.traces != self._traces:
+                    self._traces = connection.traces
+                connection.traces = self._traces  # the same object, which is the faster to compare
+                self._look_again_at = time.monotonic() + _LOOK_AT_NAMES
                 return
         except BaseException:
             self._save_log(connection)
@@ -228,11 +239,14 @@ class Database:
 
     def _save_log(self, connection: _Connection) -> None:
         """Write what is in a log that has no name any more into the database, and let go of it."""
-        self._next_look_at_log = 0.0
+        self._look_again_at = 0.0
         with closing(connection), suppress(sqlite3.Error):
             if self._file.is_same(connection.traces):
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-        self._let_go()
+        # As long as one of this process holds the old log, nobody can begin a new one.
+        for each in list(_databases):
+            if each.path == self.path:
+                each.close()
 
     def _let_go(self) -> None:
         while self._idle:
@@ -311,22 +325,27 @@ class Database:
 
     def _open_log(self) -> int:
         """Return the descriptor of the log that has been written to."""
-        if self._log is not None and os.fstat(self._log).st_nlink == 0:
+        with self._log_guard:
+            if self._log is not None and os.fstat(self._log).st_nlink:
+                return self._log
             self._close_log()
-        if self._log is None:
-            flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-            try:
-                self._log = os.open(self._file.log, flags)
-            except FileNotFoundError as error:
-                self._lose_log()
-                raise faults.lost_log(self.path) from error
-            except OSError as error:
-                reason = f"its write-ahead log cannot be opened ({error.strerror})"
-                raise StoreError(path=self.path, reason=reason) from error
-            if not self._is_in_use(self._log):
-                self._lose_log()
-                raise faults.lost_log(self.path)
-        return self._log
+            self._log = self._find_log()
+            if self._log is not None and self._is_in_use(self._log):
+                return self._log
+            self._close_log()
+        with suppress(IndexError):
+            self._save_log(self._idle.pop())
+        raise faults.lost_log(self.path)
+
+    def _find_log(self) -> int | None:
+        flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            return os.open(self._file.log, flags)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            reason = f"its write-ahead log cannot be opened ({error.strerror})"
+            raise StoreError(path=self.path, reason=reason) from error
 
     def _is_in_use(self, log: int) -> bool:
         # As long as a connection is open, the log that has the name is that of the connection.
@@ -339,10 +358,6 @@ class Database:
         log, self._log = self._log, None
         if log is not None:
             os.close(log)
-
-    def _lose_log(self) -> None:
-        with suppress(IndexError):
-            self._save_log(self._idle.pop())
 
     # Waiting and failing ----------------------------------------------------------------------
 

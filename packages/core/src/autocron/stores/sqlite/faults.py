@@ -59,13 +59,18 @@ def _trouble_with_disk(path: Path, text: str) -> StoreError | None:
         )
         return StoreError(path=path, reason=reason)
     if "readonly" in text or "unable to open" in text:
-        remedy = (
-            "its disk is mounted read-only, mount it to be written"
-            if _is_read_only(path)
-            else "check owner and mode of the file and its folder"
-        )
-        return DatabaseUnusable(path=path, reason=f"cannot be written ({text}): {remedy}")
+        return read_only(path, f" ({text})")
     return None
+
+
+def read_only(path: Path, text: str = "") -> StoreError:
+    """Return the error for a database that cannot be written to."""
+    remedy = (
+        "its disk is mounted read-only, mount it to be written"
+        if _is_read_only(path)
+        else "check owner and mode of the file and its folder"
+    )
+    return DatabaseUnusable(path=path, reason=f"cannot be written{text}: {remedy}")
 
 
 def _is_full(path: Path) -> bool:
@@ -101,8 +106,8 @@ def unreachable(path: Path, error: OSError) -> StoreError:
 def emptied(path: Path) -> StoreError:
     """Return the error for a database whose content is gone."""
     reason = (
-        f"has been emptied, it has no content any more: {_RESTORE}; or remove it and {path.name}-wal "
-        "while the application is stopped, to begin with a new one"
+        f"has been emptied, it has no content any more: {_RESTORE}; or remove it, {path.name}-wal and "
+        f"{path.name}-shm while the application is stopped, to begin with a new one"
     )
     return DatabaseUnusable(path=path, reason=reason)
 

@@ -27,6 +27,7 @@ Identity: TypeAlias = tuple[int, int]
 _PATIENCE = 5.0
 _LOOK_AGAIN = 0.01
 _MODE = 0o600
+_EFFECTIVE = os.access in os.supports_effective_ids
 
 
 class Traces(NamedTuple):
@@ -59,6 +60,8 @@ class DatabaseFile:
         self._root_may = root_may
         self._traces: Traces | None = None
         self._anchors: list[int] = []
+        self._name = str(self.path)
+        self._seen = (0, 0)
 
     @property
     def was_used(self) -> bool:
@@ -84,8 +87,34 @@ class DatabaseFile:
         self._check(status)
         if self.is_other(identity(status)):
             self._set_old_log_aside()
+        if not self._root_may and not os.access(self.path, os.W_OK, effective_ids=_EFFECTIVE):
+            raise faults.read_only(self.path)
         if status.st_size == 0 and not self._may_be_empty(identity(status)):
             raise faults.emptied(self.path)
+        return identity(status)
+
+    def is_untouched(self) -> bool:
+        """Whether nothing has happened to the file since `found` was asked, as far as it tells itself.
+
+        This is asked before each use, and a descriptor is looked at in half the time of a name. A file that
+        was deleted or overwritten has fewer names, and one that was moved or emptied has changed. Where a
+        file system does not note that of a move, `found` sees it.
+        """
+        try:
+            status = os.fstat(self._anchors[0])
+        except (OSError, IndexError):
+            return False
+        return (status.st_ctime_ns, status.st_nlink) == self._seen
+
+    def found(self) -> Identity | None:
+        """Return which file has our name now; None if there is none, or it has been emptied."""
+        try:
+            status = os.stat(self._name)
+        except OSError:
+            return None  # when it is opened, the error says more
+        if not status.st_size:
+            return None
+        self._seen = status.st_ctime_ns, status.st_nlink
         return identity(status)
 
     def is_other(self, found: Identity) -> bool:
@@ -114,6 +143,7 @@ class DatabaseFile:
         """Keep in mind which files are used; as long as they are held, no other can have their inodes."""
         if traces == self._traces and self._anchors:
             return
+        self._seen = (0, 0)
         self.forget_anchors()
         self._traces = traces
         if hasattr(os, "O_PATH"):  # to close such a descriptor drops no lock of the process
@@ -170,10 +200,8 @@ class DatabaseFile:
 
     def _may_be_empty(self, found: Identity) -> bool:
         """Whether an empty file is a new one: then it has no log, and nobody has used it."""
-        if self._traces is not None and self._traces.file == found:
-            return False
-        log = self._status(self.log)
-        return log is None or log.st_size == 0
+        was_ours = self._traces is not None and self._traces.file == found
+        return not was_ours and not any(map(self._status, (self.log, self.index)))
 
     # Making ---------------------------------------------------------------------------------
 
