@@ -266,19 +266,19 @@ def test_secrets_are_in_no_command_line_and_no_environment(app: Callable[..., Si
     """Neither the app's, nor arguments of calls; what it took out of its environment is out."""
     site = app(
         """
-        PASSWORD = "secret-" + "of-the-app"
+        PASSWORD = "hushhush-" + "of-the-app"
         sys.argv.append(PASSWORD)
         os.environ.pop("TAKEN_OUT", None)
         """
     )
-    web = site.web(TAKEN_OUT="secret-that-was-taken-out", STAYS="secret-that-stays")
-    assert web.run("site.add('secret-', 'argument').wait(30)") == "secret-argument"
+    web = site.web(TAKEN_OUT="hushhush-that-was-taken-out", STAYS="hushhush-that-stays")
+    assert web.run("site.add('hushhush-', 'argument').wait(30)") == "hushhush-argument"
     for pid in all_processes(site):
         line = Path(f"/proc/{pid}/cmdline").read_bytes()
         environment = Path(f"/proc/{pid}/environ").read_bytes()
-        assert b"secret" not in line
-        assert environment.count(b"secret") == 1  # what the app has left there for its children
-        assert b"STAYS=secret-that-stays" in environment
+        assert b"hushhush" not in line
+        assert environment.count(b"hushhush") == 1  # what the app has left there for its children
+        assert b"STAYS=hushhush-that-stays" in environment
     names = set(dict(line.split("=", 1) for line in environment_of(site.supervisor())))
     assert names <= set(os.environ) | {"STAYS", "LC_CTYPE"}
 
