@@ -28,13 +28,20 @@ class Listener:
         store: where the jobs are.
         folder: where listeners have their sockets.
         check_interval: after how many seconds to look all the same, in case a wake-up got lost.
+
+    Raises:
+        StoreError: nobody can be woken, since there is no room for a socket.
     """
 
     def __init__(self, store: Store, folder: Path, check_interval: float) -> None:
         self._store = store
         self._check_interval = check_interval
         path = folder / f"{os.getpid()}-{new_job_id()[-12:]}.sock"
-        self._inbox = Inbox(path)
+        try:
+            self._inbox = Inbox(path)
+        except OSError as error:
+            reason = f"no socket can be made ({error.strerror}): see whether the disk is full"
+            raise StoreError(path=folder, reason=reason) from error
         self._wake = Sender(path)
         self._new: queue.SimpleQueue[tuple[str, Callable[[], None]]] = queue.SimpleQueue()
         self._callbacks: dict[str, list[Callable[[], None]]] = {}

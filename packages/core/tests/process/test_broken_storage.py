@@ -119,6 +119,25 @@ def error_of_call():
     except autocron.AutocronError as error:
         return f"{type(error).__name__}: {error}"
 
+def error_of_wait(id, seconds):
+    try:
+        return autocron.result(id).wait(seconds) and None
+    except autocron.AutocronError as error:
+        return f"{type(error).__name__}: {error}"
+
+waited = []
+
+def wait_in_background(id):
+    import threading
+    threading.Thread(target=lambda: waited.append(autocron.result(id).wait(60)), daemon=True).start()
+
+def error_of_storing(result):
+    import asyncio
+    try:
+        return asyncio.run(result.stored())
+    except autocron.AutocronError as error:
+        return f"{type(error).__name__}: {error}"
+
 def results_of(ids):
     return [autocron.result(id).wait(60) is not None for id in ids].count(True)
 """
@@ -344,6 +363,21 @@ def test_an_app_that_cannot_be_imported_on_a_full_disk_is_told_once(
         file.unlink()
 
 
+def test_waiting_where_there_is_no_room_for_a_socket_raises(
+    mounted: Callable[..., Disk], app_on: Callable[..., Site]
+) -> None:
+    """wait() tells its caller what is wrong, and can be called again later."""
+    disk = mounted(size="64m", nr_inodes=200)
+    site = app_on(disk, autostart=False)
+    web = site.web()
+    job = web.run("site.add(1).id")
+    files = disk.fill_with_files()
+    assert "no socket can be made (No space left" in web.run(f"site.error_of_wait({job!r}, 5)")
+    for file in files:
+        file.unlink()
+    assert "WaitTimeout" in web.run(f"site.error_of_wait({job!r}, 0.1)")
+
+
 # A disk that is read-only ---------------------------------------------------------------------
 
 
@@ -407,6 +441,42 @@ def test_a_file_that_is_moved_away_and_put_back(broken_app: Callable[..., Site])
     assert (len(site.lines("one")), site.job(job)["attempt"]) == (1, 1)
     assert web.run("site.add(1).wait(30)") == 2
     assert_whole(site)
+
+
+def test_calls_in_the_background_that_fail_are_told_once(broken_app: Callable[..., Site]) -> None:
+    """Each of their callers can know, and the log has the first of them, and in the end how many."""
+    site = broken_app(handover="background", autostart=False)
+    web = site.web()
+    assert web.run("site.error_of_storing(site.add(1))") is None
+    away = site.folder / "away.db"
+    site.database.rename(away)
+    for _ in range(5):
+        assert "the file is gone" in web.run("site.error_of_storing(site.add(1))")
+    away.rename(site.database)
+    assert web.run("site.error_of_storing(site.add(1))") is None
+    wait_until(lambda: logged(web, "calls are stored again"), "the end of the outage")
+    assert logged(web, "calls could not be stored", "the file is gone") == 1
+    assert logged(web, "calls are stored again", "in which 5 could not be stored") == 1
+
+
+def test_whoever_waits_while_the_file_is_gone_is_told_afterwards(
+    broken_app: Callable[..., Site],
+) -> None:
+    """The thread that waits for all says once that it cannot look, and goes on looking."""
+    site = broken_app(check_interval=1)
+    web = site.web()
+    job = begin_blocking(site, web)
+    web.run(f"site.wait_in_background({job!r})")
+    wait_until(lambda: site.query("SELECT 1 FROM autocron_jobs WHERE awaited"), "one who waits")
+    away = site.folder / "away.db"
+    site.database.rename(away)
+    (site.folder / "one.go").touch()
+    wait_until(lambda: logged(web, "waiting for jobs", "the file is gone"), "that it says so")
+    let_it_last(2)
+    assert logged(web, "waiting for jobs", "the file is gone") == 1
+    away.rename(site.database)
+    wait_until(lambda: web.run("site.waited") == ["one"], "the result")
+    assert logged(web, "waiting for jobs works again") == 1
 
 
 def test_no_process_but_a_new_one_of_the_app_makes_a_new_file(

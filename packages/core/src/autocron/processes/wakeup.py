@@ -87,11 +87,15 @@ class Inbox:
         self.socket.setblocking(False)
         # Made beside its name and moved there, so that the name always leads to a socket.
         fresh = path.with_name(f"{path.name}.{os.getpid()}")
-        fresh.unlink(missing_ok=True)
-        with nullcontext(str(fresh)) if _is_short(fresh) else _short_address(fresh) as address:
-            self.socket.bind(address)
-        os.chmod(fresh, 0o600)
-        os.replace(fresh, path)
+        try:
+            fresh.unlink(missing_ok=True)
+            with nullcontext(str(fresh)) if _is_short(fresh) else _short_address(fresh) as address:
+                self.socket.bind(address)
+            os.chmod(fresh, 0o600)
+            os.replace(fresh, path)
+        except BaseException:
+            self.socket.close()
+            raise
 
     def fileno(self) -> int:
         """Return the file descriptor, for waiting on it."""
