@@ -19,7 +19,7 @@ from autocron.settings import Settings
 ROOT = Path(__file__).parent.parent
 DOCS = sorted(ROOT.glob("docs/**/*.md"))
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("packages/*/README.md")), *DOCS]
-LINKED = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+LINKED = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "SECURITY.md"]
 
 # A fence may be indented, as within a tab or a note.
 FENCE = re.compile(r"^([ \t]*)```python\b[^\n]*\n(.*?)^\1```", re.MULTILINE | re.DOTALL)

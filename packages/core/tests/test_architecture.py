@@ -21,7 +21,7 @@ ROWS = [
     {"errors", "model", "policy", "clock", "zones", "settings", "events", "codec"},
     {"scheduling"},
     {"tasks", "decorators", "results", "registry", "options", "coroutines", "current"},
-    {"stores"},
+    {"stores", "private"},
     {"running"},
     {"processes"},
     {
@@ -155,6 +155,26 @@ def test_sqlite3_is_imported_in_one_module():
     """Which database driver it is stays the secret of one module."""
     users = [module for module, tree in modules().items() if "sqlite3" in set(imported_names(tree))]
     assert users == ["stores.sqlite.database"]
+
+
+def test_nothing_can_load_what_it_would_have_to_execute():
+    """No module imports `pickle`, or anything that stores by it or by what the interpreter executes."""
+    unwanted = {
+        "pickle",
+        "cPickle",
+        "_pickle",
+        "shelve",
+        "marshal",
+        "multiprocessing",
+        "dbm",
+        "copyreg",
+    }
+    assert [
+        (module, name)
+        for module, tree in modules().items()
+        for name in imported_names(tree)
+        if name.partition(".")[0] in unwanted
+    ] == []
 
 
 def test_the_core_needs_nothing_but_the_standard_library():

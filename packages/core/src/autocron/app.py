@@ -217,7 +217,9 @@ def connect(integration: Integration, *, prefix: str = "") -> Client:
         if _process.given and not in_worker:
             raise StartedTwice
         given = integration.settings()
-        client = Client(integration, given, prefix=prefix, autostart=not in_worker)
+        client = Client(
+            integration, given, prefix=prefix, autostart=not in_worker, creates=not in_worker
+        )
         if _process.worker is not None and client.is_for_same_database(_process.worker):
             client.store.close()
             return _process.worker

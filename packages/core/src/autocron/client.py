@@ -45,6 +45,7 @@ class Client:
         prefix: what the framework puts before the names of settings, for messages.
         autostart: overrides the setting: False in processes that must not start workers.
         clock: gives the time.
+        creates: whether to make the database when it is missing; workers must not.
 
     Raises:
         SettingsError: names everything that is wrong with the settings.
@@ -59,12 +60,13 @@ class Client:
         prefix: str = "",
         autostart: bool = True,
         clock: Clock = system_clock,
+        creates: bool = True,
     ) -> None:
         self._integration = integration
         self._clock = clock
         settings = load_settings(given, prefix=prefix).settings
         self._folder = RuntimeFolder.of(settings.database)
-        self.store: Store = _open_store(settings, self._folder)
+        self.store: Store = _open_store(settings, self._folder, creates=creates)
         """Where the jobs are."""
         try:
             self.loaded: LoadedSettings = load_settings(given, self.store.settings(), prefix=prefix)
@@ -282,13 +284,15 @@ class Client:
             self._listener.add(job_id, callback)
 
 
-def _open_store(settings: Settings, folder: RuntimeFolder) -> Store:
+def _open_store(settings: Settings, folder: RuntimeFolder, *, creates: bool) -> Store:
     store = SqliteStore(
         settings.database,
         turn=CallersTurn(folder.callers_lock),
         busy_timeout=settings.busy_timeout,
         ttl=settings.ttl,
+        creates=creates,
     )
+    store.when_replaced(lambda: _tell_supervisor(folder))
     folder.create()
     try:
         store.migrate()
@@ -297,6 +301,13 @@ def _open_store(settings: Settings, folder: RuntimeFolder) -> Store:
         folder.remove_if_unused()
         raise
     return store
+
+
+def _tell_supervisor(folder: RuntimeFolder) -> None:
+    """Have the supervisor look soon, and see that there is another database."""
+    sender = Sender(folder.supervisor_socket)
+    sender.send(SOMETHING_DUE)
+    sender.close()
 
 
 def _in_event_loop() -> bool:

@@ -8,10 +8,10 @@ import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from autocron import events
 from autocron.errors import StoreError
 from autocron.model import new_job_id
 from autocron.processes.wakeup import Inbox, Sender
+from autocron.running.outage import Outage
 from autocron.stores.protocol import Store
 
 _AT_ONCE = 500
@@ -28,17 +28,25 @@ class Listener:
         store: where the jobs are.
         folder: where listeners have their sockets.
         check_interval: after how many seconds to look all the same, in case a wake-up got lost.
+
+    Raises:
+        StoreError: nobody can be woken, since there is no room for a socket.
     """
 
     def __init__(self, store: Store, folder: Path, check_interval: float) -> None:
         self._store = store
         self._check_interval = check_interval
         path = folder / f"{os.getpid()}-{new_job_id()[-12:]}.sock"
-        self._inbox = Inbox(path)
+        try:
+            self._inbox = Inbox(path)
+        except OSError as error:
+            reason = f"no socket can be made ({error.strerror}): see whether the disk is full"
+            raise StoreError(path=folder, reason=reason) from error
         self._wake = Sender(path)
         self._new: queue.SimpleQueue[tuple[str, Callable[[], None]]] = queue.SimpleQueue()
         self._callbacks: dict[str, list[Callable[[], None]]] = {}
         self._unwatched: set[str] = set()
+        self._outage = Outage("app.listener_failed", "app.listener_works")
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="autocron-listener", daemon=True)
         self._thread.start()
@@ -59,6 +67,9 @@ class Listener:
         while not self._closed:
             try:
                 self._call_back(self._watch_new())
+                if self._outage.lasts:  # nobody has looked meanwhile
+                    self._call_back(self._find_ended())
+                    self._outage.ended()
                 self._inbox.wait(self._check_interval if self._callbacks else 3600.0)
                 if self._closed:
                     break
@@ -67,8 +78,10 @@ class Listener:
                 # stood for was committed before these were read, and is found now.
                 self._call_back(self._find_ended())
             except StoreError as error:
-                events.emit("app.listener_failed", error=error)
-                self._inbox.wait(1.0)
+                pause = self._outage.failed(error)
+                list(self._inbox.messages())  # or it would not wait
+                if not self._closed:
+                    self._inbox.wait(pause)
         self._take_new()
         self._call_back(list(self._callbacks))
         self._inbox.close()

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
+from autocron.errors import StoreError
 from autocron.processes.crew import BecomeWorker
 from autocron.processes.folder import RuntimeFolder
-from autocron.processes.locks import WorkersTurn, adopt
+from autocron.processes.locks import WorkersTurn, adopt, is_held
 from autocron.processes.log import start_logging
-from autocron.processes.spawn import read_orders, receive_lock, settings_from
+from autocron.processes.spawn import Orders, read_orders, receive_lock, settings_from
 from autocron.processes.supervisor import Supervisor
+from autocron.running.outage import Outage
+from autocron.settings import Settings
 from autocron.stores.sqlite import SqliteStore
 from autocron.worker_process import be_worker
 
@@ -31,15 +35,37 @@ def main() -> None:
         turn=WorkersTurn(folder.callers_lock, folder.writers_lock),
         busy_timeout=settings.busy_timeout,
         ttl=settings.ttl,
+        creates=False,
     )
+    supervisor = _supervisor(folder, settings, orders, store)
+    if supervisor is None:
+        return
+    store.when_replaced(supervisor.start_over)
     try:
-        Supervisor(settings, orders, store).run()
+        supervisor.run()
     except BecomeWorker as fork:
         _show_role()
         orders, line, board = fork.orders, fork.line, fork.board
     else:
         return
     sys.exit(be_worker(orders, line, board))
+
+
+def _supervisor(
+    folder: RuntimeFolder, settings: Settings, orders: Orders, store: SqliteStore
+) -> Supervisor | None:
+    """Return the supervisor when the disk takes its sockets, or None when the app has ended before."""
+    outage = Outage("supervisor.failed", "supervisor.works", database=settings.database)
+    while True:
+        try:
+            supervisor = Supervisor(settings, orders, store)
+        except (OSError, StoreError) as error:
+            time.sleep(outage.failed(error))
+        else:
+            outage.ended()
+            return supervisor
+        if not is_held(folder.apps_lock):
+            return None
 
 
 def _show_role() -> None:

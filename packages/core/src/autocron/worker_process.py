@@ -10,11 +10,13 @@ import sys
 import threading
 import time
 import traceback
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from types import FrameType
+from typing import TypeVar
 
 from autocron import app, events, registry
 from autocron.client import Client
@@ -24,17 +26,20 @@ from autocron.errors import StoreError
 from autocron.integration import Integration, find_function
 from autocron.model import ClaimedJob
 from autocron.processes import crew
-from autocron.processes.folder import RuntimeFolder, write_private
+from autocron.processes.folder import RuntimeFolder, read_private, write_private
 from autocron.processes.limits import Board, Limits
 from autocron.processes.locks import WorkersTurn, adopt
 from autocron.processes.memory import resident_megabytes
 from autocron.processes.spawn import Orders, settings_from
 from autocron.processes.wakeup import SOMETHING_DUE, Sender, WorkersInbox, wake_listeners
 from autocron.running import scheduler
+from autocron.running.outage import Outage
 from autocron.running.worker import Surroundings, Worker
 from autocron.stores.protocol import Store
 from autocron.stores.sqlite import SqliteStore
 from autocron.zones import zone_named, zone_of_machine
+
+T = TypeVar("T")
 
 _QUEUED_WAKE_UPS = 10  # unix(7): /proc/sys/net/unix/max_dgram_qlen
 _CLOCK_STEP = 10_000_000  # nanoseconds; a file's time comes from a clock that moves in such steps
@@ -64,6 +69,7 @@ class WorkerProcess:
         self._worker: Worker | None = None
         self._store: Store | None = None
         self._is_stopping = False
+        self._stop_asked = threading.Event()
 
     def run(self) -> int:
         """Be a worker; return the exit status."""
@@ -71,11 +77,14 @@ class WorkerProcess:
             signal.signal(number, self._end_soon)
         threading.Thread(target=self._obey, name="autocron-line", daemon=True).start()
         try:
-            self._load()
+            is_loaded = self._load()
         except BaseException:  # the boundary around the application's code
             self._report_failed_load(traceback.format_exc())
             return crew.LOAD_FAILED
-        self._folder.load_error.unlink(missing_ok=True)
+        if not is_loaded:
+            return 0
+        with suppress(OSError):  # the disk has become read-only
+            self._folder.load_error.unlink(missing_ok=True)
         assert self._worker is not None
         self._tell_supervisor(SOMETHING_DUE)
         self._say(crew.READY)
@@ -87,11 +96,18 @@ class WorkerProcess:
 
     # Loading the application ----------------------------------------------------------------
 
-    def _load(self) -> None:
+    def _load(self) -> bool:
+        """Import the application; return False if there was no database until it was time to end."""
         code = self._orders.code
         sys.path[:], sys.argv[:] = code.path, code.argv
         integration = _integration_class(code.integration).from_description(code.data)
-        self._client = Client(integration, self._orders.settings, autostart=False)
+        settings = self._orders.settings
+        client = self._persist(
+            lambda: Client(integration, settings, autostart=False, creates=False)
+        )
+        if client is None:
+            return False
+        self._client = client
         app.become_worker(self._client)
         integration.load()
         files = {file: _changed_at(file) for file in _imported_files()}
@@ -101,28 +117,55 @@ class WorkerProcess:
             turn=WorkersTurn(self._folder.callers_lock, self._folder.writers_lock),
             busy_timeout=self._settings.busy_timeout,
             ttl=self._settings.ttl,
+            creates=False,
         )
+        store.when_replaced(lambda: self._tell_supervisor(SOMETHING_DUE))
         if not self._is_stopping:
             schedules, generation = registry.schedules(), self._orders.generation
             # The application may have chosen its zone in TZ while it was imported; the supervisor has not.
             zone = self._settings.timezone
-            scheduler.register(store, schedules, system_clock(), zone, generation)
+            self._persist(
+                lambda: scheduler.register(store, schedules, system_clock(), zone, generation)
+            )
         is_durable = self._settings.durability == "full"
         surroundings = self._surroundings(integration, store)
         self._worker = Worker(self._orders.number, store, surroundings, is_durable=is_durable)
+        client.store.close()  # most workers do not need it again
         if self._is_stopping:
             self._worker.stop()
+        return True
+
+    def _persist(self, work: Callable[[], T]) -> T | None:
+        """Do what needs the database, for as long as it takes; None if it is time to end before."""
+        outage = Outage("worker.store_failed", "worker.store_works", number=self._orders.number)
+        while not self._is_stopping:
+            try:
+                outcome = work()
+            except StoreError as error:
+                self._stop_asked.wait(outage.failed(error))
+            else:
+                outage.ended()
+                return outcome
+        return None
 
     def _report_failed_load(self, text: str) -> None:
         """Log a traceback, but not for each worker and each time that it is tried again."""
         number, file = self._orders.number, self._folder.load_error
-        if file.exists() and file.read_text() == text:
+        code = zlib.crc32(text.encode("utf-8", "backslashreplace"))
+        self._say(crew.load_error(code))
+        if code in (self._orders.load_error, self._known_load_error()):
             error = text.rstrip().rpartition("\n")[2]
             events.emit("worker.load_failed_again", number=number, error=error)
             return
         events.emit("worker.load_failed", number=number, traceback=text)
-        with suppress(OSError):  # then it is logged once more
+        with suppress(OSError):  # the supervisor knows it, too
             write_private(file, text.encode("utf-8", "backslashreplace"))
+
+    def _known_load_error(self) -> int | None:
+        try:
+            return zlib.crc32(read_private(self._folder.load_error))
+        except (OSError, StoreError):
+            return None
 
     def _surroundings(self, integration: Integration, store: Store) -> Surroundings:
         descriptor = self._orders.descriptors["workers"]
@@ -214,12 +257,13 @@ class WorkerProcess:
             self._worker.give_back()
         except StoreError as error:  # the next supervisor will see that we are dead
             number = self._orders.number
-            events.emit("worker.store_failed", number=number, error=error, pause=0.0)
+            events.emit("worker.store_given_up", number=number, error=error)
         os._exit(0)
 
     def _stop(self) -> None:
         """Have the worker end when the present job has, or when it has loaded the application."""
         self._is_stopping = True
+        self._stop_asked.set()
         if self._worker is not None:
             self._worker.stop()
             self._other_end.send(b"\0")
@@ -265,7 +309,7 @@ class WorkerProcess:
                 self._store.await_registration(self._orders.generation)
             except StoreError as error:  # then the old ones are due until it has been done
                 number = self._orders.number
-                events.emit("worker.store_failed", number=number, error=error, pause=0.0)
+                events.emit("worker.store_given_up", number=number, error=error)
 
 
 def _imported_files() -> set[str]:

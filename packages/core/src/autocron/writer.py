@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from autocron import events
 from autocron.model import NewJob
+from autocron.running.outage import Outage
 
 _FLUSH_AT_EXIT = 30.0
 _TOGETHER = 1000
@@ -35,6 +36,8 @@ class BackgroundWriter:
         self._pending = 0
         self._pid = os.getpid()
         self._changed = threading.Condition()
+        self._outage = Outage("app.store_failed", "app.store_works")
+        self._not_stored = 0
         threading.Thread(target=self._run, name="autocron-writer", daemon=True).start()
         atexit.register(self._flush_at_exit)
 
@@ -55,8 +58,10 @@ class BackgroundWriter:
     def _flush_at_exit(self) -> None:
         if self._pid != os.getpid():
             return  # a fork, which has neither the thread nor anything to store
-        if not self.flush(_FLUSH_AT_EXIT):
-            events.emit("app.not_flushed", count=self._pending)
+        is_flushed = self.flush(_FLUSH_AT_EXIT)
+        count = self._not_stored + (0 if is_flushed else self._pending)
+        if count:
+            events.emit("app.not_flushed", count=count)
 
     def _run(self) -> None:
         while True:
@@ -80,10 +85,13 @@ class BackgroundWriter:
         try:
             self._store(jobs)
         except Exception as error:  # whatever it is, the callers must be told, and the thread go on
+            self._not_stored += len(jobs)
             tasks = ", ".join(sorted({job.task for job in jobs}))
-            events.emit("app.store_failed", count=len(jobs), tasks=tasks, error=error)
+            self._outage.failed(error, count=len(jobs), tasks=tasks)
             for batch in batches:
                 batch.future.set_exception(error)
         else:
+            lost, self._not_stored = self._not_stored, 0
+            self._outage.ended(count=lost)
             for batch in batches:
                 batch.future.set_result(None)

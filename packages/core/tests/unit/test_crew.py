@@ -14,7 +14,7 @@ from autocron.processes.spawn import AppCode, Orders
 from autocron.stores.sqlite import SqliteStore
 
 NOW = 1_795_000_000.0
-ORDERS = Orders({"workers": 1, "shutdown_timeout": 1.0}, AppCode("a:b", {}))
+ORDERS = Orders({"database": "jobs.db", "workers": 1, "shutdown_timeout": 1.0}, AppCode("a:b", {}))
 
 
 @pytest.fixture

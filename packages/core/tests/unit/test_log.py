@@ -21,6 +21,21 @@ def emitted():
                 details = {keyword.arg for keyword in node.keywords}
                 for name in sorted(names_of(node.args[0], tree)):
                     yield name, details
+            elif isinstance(node, ast.Call) and ast.unparse(node.func) == "Outage":
+                details = {keyword.arg for keyword in node.keywords}
+                failed, ended = (argument.value for argument in node.args)
+                yield failed, {"error"} | details | told_by("failed", tree)
+                yield ended, {"seconds"} | details | told_by("ended", tree)
+
+
+def told_by(method, tree):
+    """Return the details that an outage is told in a module when it fails, or ends."""
+    return {
+        keyword.arg
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(f"outage.{method}")
+        for keyword in node.keywords
+    }
 
 
 def names_of(argument, tree):

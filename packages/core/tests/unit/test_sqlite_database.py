@@ -1,6 +1,7 @@
 """The file itself: who may read it, what else it may be, and who else holds it."""
 
 import os
+import re
 import shutil
 import sqlite3
 import stat
@@ -14,6 +15,7 @@ import pytest
 from autocron.errors import DatabaseUnusable, NewerSchema, StoreBusy, StoreError
 from autocron.model import NewJob
 from autocron.stores.sqlite import SqliteStore, schema
+from autocron.stores.sqlite.faults import explained
 
 NOW = 1_795_000_000.0
 JOB = NewJob("1", "shop.task", "[[],{}]")
@@ -131,24 +133,163 @@ def test_a_newer_schema_is_refused_by_its_number(path, open_store):
         open_store().migrate()
 
 
-def test_a_database_that_is_deleted_is_an_error_or_made_again(path, open_store):
-    """Whoever deletes the file under a running process gets an error, and no crash."""
+# What becomes of the file while it is used ----------------------------------------------------
+
+
+@pytest.mark.parametrize("all_files", [False, True])
+def test_a_file_that_is_deleted_is_an_error_and_is_not_made_anew(path, open_store, all_files):
+    """In a process that has used it, however often it asks, also after the store was closed."""
     store = open_store()
     store.migrate()
     store.enqueue([JOB], NOW)
-    for file in path.parent.iterdir():
+    for file in path.parent.iterdir() if all_files else [path]:
         file.unlink()
-    for _ in range(3):
-        try:
-            store.enqueue([JOB], NOW)
-            store.sync()
-            store.get("1")
-        except StoreError:
-            pass
+    for use in (
+        lambda: store.enqueue([JOB], NOW),
+        lambda: store.get("1"),
+        store.close,
+        store.counts,
+    ):
+        with (
+            pytest.raises(StoreError, match="the file is gone")
+            if use != store.close
+            else nullcontext()
+        ):
+            use()
+    assert not path.exists()
     fresh = open_store()
     fresh.migrate()
-    fresh.enqueue([JOB], NOW)
-    assert fresh.get("1").task == "shop.task"
+    fresh.enqueue([NewJob("2", "shop.task", "[[],{}]")], NOW)
+    assert [job.id for job in store.latest(9)] == ["2"]
+
+
+def test_a_file_that_is_put_back_is_gone_on_with(path, open_store):
+    """Also if all of its last jobs are in the log only."""
+    store = open_store()
+    store.migrate()
+    store.enqueue([JOB], NOW)
+    path.rename(path.with_name("away"))
+    with pytest.raises(StoreError, match="put it back"):
+        store.get("1")
+    path.with_name("away").rename(path)
+    assert store.get("1").id == "1"
+
+
+def test_each_queue_is_known_to_a_file_that_was_put_in_place(path, open_store):
+    """A queue is noted once, and the other file has not been told of it."""
+    store = open_store()
+    store.migrate()
+    store.enqueue([JOB], NOW)
+    other = open_store(path.with_name("other.db"))
+    other.migrate()
+    other.close()
+    os.replace(path.with_name("other.db"), path)
+    store.enqueue([NewJob("2", "shop.task", "[[],{}]")], NOW)
+    assert store.claim(1, NOW).id == "2"
+
+
+def test_another_file_is_told_of_once(path, open_store):
+    """Whoever has to begin anew with it is told, however many connections notice."""
+    store = open_store()
+    store.migrate()
+    told = []
+    store.when_replaced(lambda: told.append(1))
+    other = open_store(path.with_name("other.db"))
+    other.migrate()
+    other.close()
+    os.replace(path.with_name("other.db"), path)
+    for _ in range(3):
+        store.get("1")
+        store.close()
+    assert told == [1]
+
+
+def test_a_new_file_does_not_take_over_the_log_of_one_that_is_gone(path, open_store):
+    """What it may have of accepted jobs is kept under another name."""
+    store = open_store()
+    store.migrate()
+    store.enqueue([JOB], NOW)
+    log = path.with_name("jobs.db-wal").read_bytes()
+    path.unlink()
+    fresh = open_store()
+    fresh.migrate()
+    assert fresh.latest(9) == []
+    (kept,) = path.parent.glob("jobs.db-wal.old-*")
+    assert kept.read_bytes() == log
+
+
+@pytest.mark.parametrize("lost", ["jobs.db-wal", "jobs.db-shm"])
+def test_a_log_or_index_that_is_deleted_is_an_error_once(path, open_store, lost):
+    """What was in the log is saved, and then all begins anew, since nobody else uses the file."""
+    store = open_store()
+    store.migrate()
+    store.enqueue([JOB], NOW)
+    store._database._look_again_at = 0  # as it is a tenth of a second later
+    path.with_name(lost).unlink()
+    with pytest.raises(StoreError, match="were deleted or replaced while it was in use"):
+        store.enqueue([NewJob("2", "shop.task", "[[],{}]")], NOW)
+    store.enqueue([NewJob("3", "shop.task", "[[],{}]")], NOW)
+    assert [job.id for job in store.latest(9)] == ["3", "1"]
+
+
+def test_nobody_begins_a_log_beside_one_that_others_use(path, open_store):
+    """As long as another has the old one, the database is refused; then it can be used again."""
+    first, second = open_store(busy_timeout=0.1), open_store(busy_timeout=0.1)
+    first.migrate()
+    path.with_name("jobs.db-wal").unlink()
+    with pytest.raises(StoreError, match="were deleted or replaced"):
+        second.get("1")
+    first.close()
+    assert second.get("1") is None
+
+
+def test_a_call_is_not_told_to_be_safe_when_its_log_was_deleted(path, open_store):
+    """`sync` raises at once, and not only when somebody looks again."""
+    store = open_store()
+    store.migrate()
+    store.enqueue([JOB], NOW)
+    store.sync()
+    path.with_name("jobs.db-wal").unlink()
+    with pytest.raises(StoreError, match="were deleted or replaced"):
+        store.sync()
+    assert store.get("1").id == "1"
+
+
+def test_a_store_that_may_make_nothing_makes_nothing(path, open_store):
+    """Neither the supervisor nor a worker makes a database that the application has lost."""
+    with pytest.raises(StoreError, match="the file is gone"):
+        open_store(creates=False).get("1")
+    assert list(path.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("database or disk is full", "its disk is full .*: make room in {folder}$"),
+        ("database disk image is malformed", r'is damaged .*sqlite3 {path} "\.recover"$'),
+        ("disk I/O error", "the disk does not do what it should .*dmesg"),
+        (
+            "attempt to write a readonly database",
+            "cannot be written .*check owner and mode of the file",
+        ),
+        ("unable to open database file", "cannot be written .*check owner and mode of the file"),
+        ("file is not a database", "is not an SQLite database: name another file$"),
+        ("no such table: autocron_jobs", "holds no jobs"),
+        ("something else", "SQLite says: something else$"),
+    ],
+)
+def test_an_error_names_the_file_and_what_to_do(path, text, words):
+    """Whatever SQLite says."""
+    found = str(explained(path, text, was_in_use=False))
+    pattern = words.format(path=re.escape(str(path)), folder=re.escape(str(path.parent)))
+    assert re.match(f"{re.escape(str(path))}: {pattern}", found), found
+
+
+def test_a_file_that_was_a_database_is_not_to_be_renamed(path):
+    """What has been written over is to be restored."""
+    found = str(explained(path, "file is not a database", was_in_use=True))
+    assert "is not an SQLite database any more" in found
+    assert "restore a backup" in found
 
 
 @pytest.mark.parametrize("version", [(3, 36, 9), (3, 7, 17)])
@@ -310,22 +451,6 @@ def test_the_log_is_written_back_in_time(path, open_store):
     for number in range(1500):
         store.enqueue([NewJob(str(number), "shop.task", "[[],{}]")], NOW)
     assert path.with_name("jobs.db-wal").stat().st_size < 9 * 1024 * 1024
-
-
-@pytest.mark.parametrize("dangling", [False, True])
-def test_a_link_leads_to_the_database(tmp_path, path, open_store, dangling):
-    """The log lies beside the real file, which is its owner's alone even if the link made it."""
-    folder = tmp_path / "elsewhere"
-    folder.mkdir()
-    if not dangling:
-        open_store(folder / "real.db").migrate()
-    path.symlink_to(folder / "real.db")
-    store = open_store(path)
-    store.migrate()
-    store.enqueue([JOB], NOW)
-    store.sync()
-    assert stat.S_IMODE((folder / "real.db").stat().st_mode) == 0o600
-    assert open_store(folder / "real.db").get("1").status == "WAITING"
 
 
 def test_no_connection_crosses_a_fork(run_program):

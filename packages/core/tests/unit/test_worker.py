@@ -314,6 +314,35 @@ def test_a_locked_database_is_waited_for(path, until, told):
     store.close()
 
 
+def test_an_outcome_that_could_not_be_stored_is_not_given_back(path, until, told):
+    """At the end of a worker its job has ended, if there is room for that by then, and runs no more."""
+    import sqlite3
+    from contextlib import nullcontext
+
+    from autocron.stores.sqlite import SqliteStore
+
+    store = SqliteStore(path, turn=nullcontext(), busy_timeout=0.05)
+    store.migrate()
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+
+    def lock():
+        other.execute("BEGIN IMMEDIATE")
+        return "done"
+
+    world = World(store, {"locking": lock})
+    world.put("locking")
+    thread = threading.Thread(target=world.worker.run)
+    thread.start()
+    until(lambda: any(name == "worker.store_failed" for name, _ in told))
+    world.worker.stop()
+    other.execute("ROLLBACK")
+    world.worker.give_back()
+    assert (store.get("locking").status, store.get("locking").result) == ("DONE", '"done"')
+    thread.join(30)
+    other.close()
+    store.close()
+
+
 def test_a_task_can_know_its_job(world):
     """Its id, its task and which attempt it is; outside of jobs there is none."""
     seen = []

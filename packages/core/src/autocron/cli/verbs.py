@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
@@ -44,11 +45,11 @@ def opened(path: Path, configured: LoadedSettings | None = None) -> Iterator[Ope
     Raises:
         StoreError: it is not there, or is none of ours.
     """
-    if not path.exists():
+    if not os.path.lexists(path):
         reason = "there is no such file: name the one that the application uses"
         raise DatabaseUnusable(path=path, reason=reason)
     # Without a turn: its lock would be one more file, and only serves fairness.
-    store = SqliteStore(path, turn=nullcontext(), busy_timeout=5.0)
+    store = SqliteStore(path, turn=nullcontext(), busy_timeout=5.0, creates=False, root_may=True)
     with closing(store):
         store.check_is_ours()  # before `migrate` would make it so
         store.migrate()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import signal
 import socket
 import time
@@ -30,6 +31,13 @@ CHECK_CODE = b"c"
 FINISH = b"f"
 READY = b"r"
 LEAVING = b"l"
+_LOAD_ERROR = re.compile(rb"e(\d+)\.")
+
+
+def load_error(code: int) -> bytes:
+    """Return what a worker says that cannot import the app; the number stands for the traceback."""
+    return b"e%d." % code
+
 
 FREED = b"freed "
 LOAD_FAILED = 78
@@ -138,6 +146,7 @@ class Crew:
         self._board = Board(_HIGHEST_NUMBER)
         self._keeper = Keeper(self._board)
         self._pause = _FIRST_PAUSE
+        self._load_error = 0
         self._start_again_at = 0.0
 
     @property
@@ -164,6 +173,12 @@ class Crew:
         self._start_again_at = 0.0  # what kept workers from starting may be mended
         return any(member.is_active for member in self._members.values())
 
+    def replace_all(self) -> None:
+        """Have other workers take the place of the present ones, each of which ends after its job."""
+        for member in self._members.values():
+            member.send(FINISH)
+            member.is_finishing = True
+
     @property
     def descriptors(self) -> list[int]:
         """What becomes readable when a worker has said something."""
@@ -175,6 +190,8 @@ class Crew:
             said = member.receive()
             if READY in said:
                 self._pause = _FIRST_PAUSE  # a later crash is a new one
+            if found := _LOAD_ERROR.search(said):
+                self._load_error = int(found[1])  # those that come after it need not tell it again
             if LEAVING in said:
                 member.is_finishing = True  # `fill` starts another, however long it takes to end
 
@@ -231,7 +248,11 @@ class Crew:
             ours.close()
             descriptors = {"lock": held, "workers": os.dup(self._workers_socket)}
             orders = replace(
-                self._orders, number=number, generation=generation, descriptors=descriptors
+                self._orders,
+                number=number,
+                generation=generation,
+                load_error=self._load_error,
+                descriptors=descriptors,
             )
             raise BecomeWorker(orders, theirs.detach(), self._board)
         os.close(held)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autocron.errors import DatabaseUnusable, StoreError
+from autocron.private import check_folder, check_planted, located, open_private
 
 _ENDING = ".autocron"
 
@@ -26,18 +27,25 @@ class RuntimeFolder:
 
     @classmethod
     def of(cls, database: Path) -> RuntimeFolder:
-        """Return the folder of a database; links are followed, so that a file has one folder."""
-        return cls(Path(f"{database.resolve()}{_ENDING}"))
+        """Return the folder of a database; however a file is named, it has one folder."""
+        return cls(Path(f"{located(database)}{_ENDING}"))
 
     def create(self) -> None:
-        """Make the folder, and see to it that it is its owner's alone.
+        """Make the folder, and see to it that it is its owner's alone, with all that is in it.
 
         Raises:
-            DatabaseUnusable: it cannot be made.
-            StoreError: it belongs to somebody else, or is no folder.
+            DatabaseUnusable: it cannot be made, or everybody could put another in its place.
+            StoreError: it belongs to somebody else, is no folder, or has something in it that is not ours.
         """
-        for path in (self.path, self.listeners, self.tasks):
+        check_folder(self.path.with_name(self.path.name.removesuffix(_ENDING)))
+        folders = (self.path, self.listeners, self.tasks)
+        for path in folders:
             _make_private(path)
+        for folder in folders:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if Path(entry.path) not in folders:
+                        _check_entry(Path(entry.path))
 
     def remove_if_unused(self) -> None:
         """Remove the folder again if nobody has used it: its database is none."""
@@ -129,12 +137,30 @@ def _make_private(path: Path) -> None:
             else f"cannot be made ({error.strerror}): name a file in a folder that you may write to"
         )
         raise DatabaseUnusable(path=database, reason=reason) from error
-    status = path.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid not in (os.geteuid(), 0):
+    _check_is_own(path, path.lstat())
+    if stat.S_IMODE(path.lstat().st_mode) != 0o700:
+        os.chmod(path, 0o700)  # whatever the umask
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise StoreError(path=path, reason=f"cannot be opened ({error.strerror})") from error
+    try:
+        _check_is_own(path, os.fstat(descriptor))
+    finally:
+        os.close(descriptor)
+
+
+def _check_is_own(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
         reason = "is not a folder of yours: remove it, or run under the user who owns the database"
         raise StoreError(path=path, reason=reason)
-    if stat.S_IMODE(status.st_mode) != 0o700:
-        os.chmod(path, 0o700)  # whatever the umask
+
+
+def _check_entry(path: Path) -> None:
+    try:
+        check_planted(path, path.lstat(), also=stat.S_IFSOCK)
+    except FileNotFoundError:
+        pass  # a process that has just ended had made it
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -146,7 +172,23 @@ def write_private(path: Path, content: bytes) -> None:
     fresh = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
     fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "wb") as file:
-        os.fchmod(descriptor, 0o600)  # whatever the umask
-        file.write(content)
-    os.replace(fresh, path)
+    try:
+        with open(descriptor, "wb") as file:
+            os.fchmod(descriptor, 0o600)  # whatever the umask
+            file.write(content)
+        os.replace(fresh, path)
+    except BaseException:
+        with suppress(OSError):
+            fresh.unlink(missing_ok=True)
+        raise
+
+
+def read_private(path: Path) -> bytes:
+    """Return what `write_private` has written.
+
+    Raises:
+        OSError: it cannot be read.
+        StoreError: it was put there by somebody else.
+    """
+    with open(open_private(path, os.O_RDONLY), "rb") as file:
+        return file.read()

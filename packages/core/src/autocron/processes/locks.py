@@ -16,6 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+from autocron.errors import StoreError
+from autocron.private import check_owner, open_private
+
 _open_locks: dict[int, tuple[int, int]] = {}
 _changing = threading.RLock()
 """Held while a file is opened or closed: a fork in between, by another thread, would leave the child
@@ -24,10 +27,10 @@ _fork_hook_set = False
 
 
 def _open(path: Path) -> int:
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     with _changing:
         _set_fork_hook()
-        descriptor = os.open(path, flags, 0o600)
+        # Only to be read, which is enough for a lock: a disk may be read-only for a while.
+        descriptor = open_private(path, os.O_RDONLY | os.O_CREAT)
         _remember(descriptor)
     if os.fstat(descriptor).st_mode & 0o777 != 0o600:
         os.fchmod(descriptor, 0o600)  # whatever the umask
@@ -146,18 +149,31 @@ class Lock:
 
 def _is_still(path: Path, descriptor: int) -> bool:
     try:
-        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+        return os.path.samestat(os.lstat(path), os.fstat(descriptor))
     except FileNotFoundError:
         return False
 
 
 def is_held(path: Path) -> bool:
-    """Whether some process holds the lock."""
-    lock = Lock(path)
-    if not path.exists() or lock.acquire(wait=False):
-        lock.release()
+    """Whether some process holds the lock. Makes nothing, and may be asked by root as well."""
+    try:
+        with _changing:
+            _set_fork_hook()
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            _remember(descriptor)
+    except FileNotFoundError:
         return False
-    return True
+    try:
+        check_owner(path, os.fstat(descriptor), root_may=True)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        _close(descriptor)
+    return False
+
+
+_TRY_AGAIN = 1.0
 
 
 def when_free(path: Path, callback: Callable[[], object], *, name: str) -> None:
@@ -165,7 +181,14 @@ def when_free(path: Path, callback: Callable[[], object], *, name: str) -> None:
 
     def wait() -> None:
         lock = Lock(path)
-        lock.acquire(wait=True)
+        while True:
+            try:
+                lock.acquire(wait=True)
+                break
+            except FileNotFoundError:
+                break  # the whole folder was deleted, and nobody can hold it
+            except (OSError, StoreError):  # too many open files, for example
+                time.sleep(_TRY_AGAIN)
         lock.release()
         callback()
 

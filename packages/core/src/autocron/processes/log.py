@@ -33,15 +33,42 @@ LINES: dict[str, tuple[int, str]] = {
         logging.ERROR,
         "calls could not be stored, %(count)d in all (%(tasks)s): %(error)s",
     ),
-    "app.listener_failed": (logging.ERROR, "waiting for jobs: %(error)s; trying again"),
+    "app.store_works": (
+        logging.WARNING,
+        "calls are stored again after %(seconds).0f s, in which %(count)d could not be stored",
+    ),
+    "app.listener_failed": (
+        logging.ERROR,
+        "waiting for jobs: %(error)s; trying again until it works",
+    ),
+    "app.listener_works": (logging.WARNING, "waiting for jobs works again after %(seconds).0f s"),
+    "store.replaced": (
+        logging.WARNING,
+        "%(database)s is another file than before, which is used from now on",
+    ),
+    "store.log_set_aside": (
+        logging.WARNING,
+        (
+            "the log of a database that was %(database)s before is kept as %(kept)s: it may have jobs that "
+            "the other file, wherever it is now, does not have; remove it if you do not need them"
+        ),
+    ),
     "app.supervisor_started": (logging.DEBUG, "supervisor started (pid %(pid)d)"),
     "app.supervisor_failed": (
         logging.ERROR,
-        "the supervisor could not be started: %(error)s; trying again in %(pause).1f s",
+        "the supervisor could not be started: %(error)s; trying again until it works",
+    ),
+    "app.supervisor_works": (
+        logging.WARNING,
+        "the supervisor could be started after %(seconds).0f s",
     ),
     "app.orders_failed": (
         logging.ERROR,
-        "the supervisor cannot be told of this process: %(error)s",
+        "the supervisor cannot be told of this process: %(error)s; trying again until it works",
+    ),
+    "app.orders_given": (
+        logging.WARNING,
+        "the supervisor has been told of this process after %(seconds).0f s",
     ),
     "app.task_not_noted": (
         logging.WARNING,
@@ -60,7 +87,11 @@ LINES: dict[str, tuple[int, str]] = {
     "supervisor.ended": (logging.INFO, "supervisor ended (pid %(pid)d)"),
     "supervisor.failed": (
         logging.ERROR,
-        "supervisor: %(error)s; trying again in %(pause).1f s",
+        "supervisor: %(error)s; trying again until it works",
+    ),
+    "supervisor.works": (
+        logging.WARNING,
+        "supervisor: %(database)s works again after %(seconds).0f s",
     ),
     "worker.started": (logging.INFO, "worker %(number)d started (pid %(pid)d)"),
     "worker.ready": (logging.INFO, "worker %(number)d is ready (pid %(pid)d)"),
@@ -93,8 +124,13 @@ LINES: dict[str, tuple[int, str]] = {
     "worker.outdated": (logging.INFO, "worker %(number)d ends, since %(file)s has changed"),
     "worker.store_failed": (
         logging.ERROR,
-        "worker %(number)d: %(error)s; trying again in %(pause).1f s",
+        "worker %(number)d: %(error)s; trying again until it works",
     ),
+    "worker.store_works": (
+        logging.WARNING,
+        "worker %(number)d: the database works again after %(seconds).0f s",
+    ),
+    "worker.store_given_up": (logging.ERROR, "worker %(number)d ends: %(error)s"),
     "job.started": (logging.DEBUG, "job %(id)s (%(task)s) started, attempt %(attempt)d"),
     "job.done": (logging.DEBUG, "job %(id)s (%(task)s) done in %(seconds).3f s"),
     "job.failed": (logging.ERROR, "job %(id)s (%(task)s) failed: %(error)s\n%(traceback)s"),

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import autocron
-from autocron.processes.folder import write_private
+from autocron.processes.folder import read_private, write_private
 from autocron.settings import Settings
 
 
@@ -44,6 +44,8 @@ class Orders:
     code: AppCode
     number: int = 0
     generation: int | None = None
+    load_error: int = 0
+    """Stands for the traceback that was logged when the app could not be imported the last time."""
     descriptors: dict[str, int] = field(default_factory=dict)
 
     def asks_for_same(self, other: Orders) -> bool:
@@ -94,10 +96,11 @@ def read_orders(path: Path) -> Orders:
 
     Raises:
         OSError: the file cannot be read.
+        StoreError: somebody else has put it there.
         ValueError: it was written by something else, such as another version of autocron.
     """
     try:
-        return Orders.from_json(path.read_bytes())
+        return Orders.from_json(read_private(path))
     except (TypeError, KeyError) as error:
         raise ValueError(f"{path} cannot be understood: {error}") from error
 

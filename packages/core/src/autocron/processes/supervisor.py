@@ -20,15 +20,13 @@ from autocron.processes.locks import Lock, when_free
 from autocron.processes.spawn import Orders, read_orders, settings_from, version_of_orders
 from autocron.processes.wakeup import Inbox, Sender, wait_for
 from autocron.running import maintenance, scheduler
+from autocron.running.outage import Outage
 from autocron.settings import Settings
 from autocron.stores.protocol import Store
 
 APPS_GONE = b"gone"
 
 _NO_APP = "no process of the app is left"
-
-_FIRST_PAUSE = 0.5
-_LONGEST_PAUSE = 30.0
 
 
 class Supervisor:
@@ -64,7 +62,7 @@ class Supervisor:
         self._to_stop: Mapping[int, str] = {}
         self._known_orders: tuple[int, int] | None = None
         self._reason_to_end: str | None = None
-        self._pause = 0.0
+        self._outage = Outage("supervisor.failed", "supervisor.works", database=settings.database)
         self._next_check = 0.0
 
     def run(self) -> None:
@@ -148,23 +146,21 @@ class Supervisor:
         interval = self._settings.check_interval
         if now < self._next_check <= now + interval:
             return
-        self._next_check = now + interval
+        self._wake_worker()
         if not self._has_looked_at_delays:  # later on, the clock is watched
             self._store.shorten_delays(now)
             self._has_looked_at_delays = True
         maintenance.prune(self._store, self._clock_watch.time)
         self._store.tune()
-        self._wake_worker()
+        self._next_check = now + interval  # now that it is done, and has not raised
 
     def _persist(self, work: Callable[[], float]) -> float:
         """Do what may fail for a while; if it does, return after how many seconds to try again."""
         try:
             timeout = work()
         except (StoreError, OSError) as error:  # a full disk, or no more processes
-            self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
-            events.emit("supervisor.failed", error=error, pause=self._pause)
-            return self._pause
-        self._pause = 0.0
+            return self._outage.failed(error)
+        self._outage.ended()
         return timeout
 
     # What wakes it --------------------------------------------------------------------------
@@ -208,7 +204,7 @@ class Supervisor:
         try:
             orders = read_orders(self._folder.orders)
             settings = settings_from(orders)
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, StoreError) as error:
             events.emit("supervisor.orders_failed", error=error)
         else:
             self._welcome(settings, orders)
@@ -223,14 +219,29 @@ class Supervisor:
         if not some_stay:  # the new workers may have other schedules
             self._to_do.append(self._store.await_registration)
 
+    def start_over(self) -> None:
+        """Begin anew with another database, which has been put in the place of the one before.
+
+        What is running there is run by nobody, and its schedules are not those of the code: workers are
+        replaced, so that each of them begins as after a start.
+        """
+        self._crew.replace_all()
+        self._to_do += [self._store.await_registration, self._recover]
+
     def _watch_apps(self) -> None:
         path = self._folder.apps_lock
         when_free(path, lambda: self._own_end.send(APPS_GONE), name="autocron-apps")
 
     def _apps_are_gone(self) -> None:
         apps = Lock(self._folder.apps_lock)
-        if apps.acquire(wait=False):
-            apps.release()
+        try:
+            is_free = apps.acquire(wait=False)
+        except FileNotFoundError:
+            is_free = True  # the whole folder was deleted
+        except (OSError, StoreError):  # too many open files, for example
+            is_free = False
+        apps.release()
+        if is_free:
             self._drain(_NO_APP)
         else:  # one came between the thread's look and ours
             self._watch_apps()

@@ -87,11 +87,15 @@ class Inbox:
         self.socket.setblocking(False)
         # Made beside its name and moved there, so that the name always leads to a socket.
         fresh = path.with_name(f"{path.name}.{os.getpid()}")
-        fresh.unlink(missing_ok=True)
-        with nullcontext(str(fresh)) if _is_short(fresh) else _short_address(fresh) as address:
-            self.socket.bind(address)
-        os.chmod(fresh, 0o600)
-        os.replace(fresh, path)
+        try:
+            fresh.unlink(missing_ok=True)
+            with nullcontext(str(fresh)) if _is_short(fresh) else _short_address(fresh) as address:
+                self.socket.bind(address)
+            os.chmod(fresh, 0o600)
+            os.replace(fresh, path)
+        except BaseException:
+            self.socket.close()
+            raise
 
     def fileno(self) -> int:
         """Return the file descriptor, for waiting on it."""
@@ -110,17 +114,20 @@ class Inbox:
     def close(self) -> None:
         """Close the socket and remove its name."""
         self.socket.close()
-        self._path.unlink(missing_ok=True)
+        with suppress(OSError):  # the disk has become read-only
+            self._path.unlink(missing_ok=True)
 
 
 def wake_listeners(folder: Path) -> None:
     """Wake every process that waits for the end of some job; forget those that have ended."""
-    with suppress(FileNotFoundError):
+    with suppress(OSError):  # the folder is gone, or the disk is read-only
         for path in folder.iterdir():
             sender = Sender(path)
-            if not sender.send():
-                path.unlink(missing_ok=True)
+            is_heard = sender.send()
             sender.close()
+            if not is_heard:
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
 
 
 def wait_for(descriptors: Iterable[int], timeout: float) -> set[int]:

@@ -27,13 +27,12 @@ from autocron.model import (
 )
 from autocron.running import verdict
 from autocron.running.executor import execute, failure
+from autocron.running.outage import Outage
 from autocron.running.report import report
 from autocron.stores.protocol import Store
 
 T = TypeVar("T")
 
-_FIRST_PAUSE = 0.5
-_LONGEST_PAUSE = 30.0
 _SHUT_DOWN = "the application ended while it was running"
 
 
@@ -108,6 +107,8 @@ class Worker:
         self._stopping = threading.Event()
         self._current: ClaimedJob | None = None
         self._count = 0
+        self._unstored: Outcome | None = None
+        self._outage = Outage("worker.store_failed", "worker.store_works", number=number)
 
     def stop(self) -> None:
         """Have `run` return after the present job; may be called by any thread, and twice."""
@@ -118,7 +119,7 @@ class Worker:
         job: ClaimedJob | None = None
         while job is not None or not self._stopping.is_set():
             if job is None:
-                job = self._persist(self._claim)
+                job = self._persist(self._claim, or_stop=True)
                 if job is not None:
                     self._around.wake_next()
             if job is None:
@@ -128,25 +129,27 @@ class Worker:
 
     def give_back(self) -> None:
         """Give back the present job, which does not end: it will run again, as if it had not begun."""
-        job = self._current
-        if job is not None:
+        job, outcome = self._current, self._unstored
+        if job is None:
+            return
+        if outcome is None:  # or else it has ended, but there was no room to say so
             outcome = verdict.after_interruption(job, _SHUT_DOWN)
-            settled = self._store.settle(job, outcome, self._clock())
-            if settled.status is not None:
-                self._report(job, outcome, settled)
+        settled = self._store.settle(job, outcome, self._clock())
+        if settled.status is not None:
+            self._report(job, outcome, settled)
 
     def _work_on(self, job: ClaimedJob) -> ClaimedJob | None:
         """Run a job, end it, and return the next one."""
         self._current = job
         began = time.perf_counter()
-        outcome = self._outcome(job)
+        outcome = self._unstored = self._outcome(job)
         seconds = time.perf_counter() - began
         self._count += 1
         self._retire_if_worn_out()
+        # Also when it is to stop: a job whose outcome is dropped would run again.
         settled = self._persist(self._settle, job, outcome)
-        self._current = None if settled is None else settled.next
-        if settled is None:
-            return None
+        assert settled is not None
+        self._current, self._unstored = settled.next, None
         self._report(job, outcome, settled, seconds)
         return settled.next
 
@@ -166,7 +169,7 @@ class Worker:
         """Have the disk know that a job has begun, if it must not begin twice even after a loss of power."""
         if job.policy.on_crash != "fail" or not self._is_durable:
             return True
-        return bool(self._persist(self._sync))
+        return bool(self._persist(self._sync, or_stop=True))
 
     def _sync(self) -> bool:
         self._store.sync()
@@ -204,17 +207,26 @@ class Worker:
         claim_for = None if self._stopping.is_set() else self._number
         return self._store.settle(job, outcome, self._clock(), claim_for)
 
-    def _persist(self, work: Callable[..., T], *arguments: Any) -> T | None:
-        """Do what must be done with the store, for as long as it takes; None if stopped meanwhile."""
-        pause = _FIRST_PAUSE
+    def _persist(self, work: Callable[..., T], *arguments: Any, or_stop: bool = False) -> T | None:
+        """Do what must be done with the store, for as long as it takes.
+
+        Args:
+            work: what is to be done.
+            arguments: of `work`.
+            or_stop: to give up when stopped meanwhile, and return None.
+        """
         while True:
             try:
-                return work(*arguments)
+                outcome = work(*arguments)
             except StoreError as error:
-                events.emit("worker.store_failed", number=self._number, error=error, pause=pause)
-            if self._stopping.wait(pause):
+                pause = self._outage.failed(error)
+            else:
+                self._outage.ended()
+                return outcome
+            if not or_stop:
+                time.sleep(pause)
+            elif self._stopping.wait(pause):
                 return None
-            pause = min(pause * 2, _LONGEST_PAUSE)
 
     def _report(
         self, job: ClaimedJob, outcome: Outcome, settled: Settled, seconds: float = 0.0

@@ -10,13 +10,17 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from autocron.errors import DatabaseUnusable, StoreBusy, StoreError, UnsupportedPlatform
+from autocron.errors import StoreBusy, StoreError, UnsupportedPlatform
 from autocron.stores.protocol import Turn
+from autocron.stores.sqlite import faults
+from autocron.stores.sqlite.file import DatabaseFile, Traces, identity
 
 Connection: TypeAlias = sqlite3.Connection
 Row: TypeAlias = tuple[Any, ...]
@@ -31,12 +35,22 @@ _IDLE_CONNECTIONS = 8
 # milliseconds, so not too often; and all readers look through the log, so not too seldom.
 _LOG_BYTES = 8 * 1024 * 1024
 
+# A log of that length is only made where several times as much room is left: it must not be autocron
+# that fills a disk.
+_ROOM_FOR_LOG = 4 * _LOG_BYTES
+
+# For how many seconds to rely on what the file itself tells, and not to look at the names of file and log.
+_LOOK_AT_NAMES = 0.1
+
+# For how long others may be just opening or closing the database, of which a rest is seen.
+_PATIENCE_FOR_LOG = 2.0
+_ATTEMPTS = 5
+
 # SQLite's connections must not be used after a fork, nor even closed: they are kept here for ever.
 _inherited: list[Any] = []
 
-NO_JOBS = "holds no jobs: name the file that the application gives to autocron.start()"
-
-_IS_DIRECTORY = "is a directory: name a file in it"
+_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+"""All of this process."""
 
 _sync_file = getattr(os, "fdatasync", os.fsync)
 
@@ -52,27 +66,44 @@ class Database:
         path: the file.
         busy_timeout: for how many seconds to wait for locks of other programs.
         turn: entered around each write.
+        prepare: called with a connection to another file than before, which has been put in its place.
+        creates: whether to make the file when it is missing.
+        root_may: whether root may use the file of another user.
     """
 
-    def __init__(self, path: Path, *, busy_timeout: float, turn: Turn) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        busy_timeout: float,
+        turn: Turn,
+        prepare: Callable[[Path, Connection], None] = lambda _path, _connection: None,
+        creates: bool = True,
+        root_may: bool = False,
+    ) -> None:
         if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
             found = sqlite3.sqlite_version
             reason = f"it needs SQLite 3.37 or newer, and this Python has SQLite {found}"
             raise UnsupportedPlatform(reason=reason)
-        # The write-ahead log lies beside the file that a link leads to, and not beside the link.
-        self.path = path.resolve()
+        self._file = DatabaseFile(path, creates=creates, root_may=root_may)
+        self.path = self._file.path
         self._busy_timeout = busy_timeout
         self._turn = turn
+        self._prepare = prepare
         self._pid = os.getpid()
-        self._idle: list[Connection] = []
+        self._idle: list[_Connection] = []
+        self._traces: Traces | None = None
+        self._look_again_at = 0.0
         self._log: int | None = None
-        self._log_guard = threading.Lock()
+        self._log_guard = threading.RLock()
+        self._opening = threading.Lock()
+        _databases.add(self)
 
     def look(self, sql: str) -> list[Row]:
         """Return the rows of a query on a database that may be another program's: nothing is changed."""
+        self._file.make_ready()
         try:
-            # Neither made when missing, nor configured.
-            with closing(sqlite3.connect(f"{self.path.as_uri()}?mode=rw", uri=True)) as connection:
+            with closing(self._connect()) as connection:
                 return connection.execute(sql).fetchall()
         except sqlite3.Error as error:
             raise self._error(error) from error
@@ -91,7 +122,7 @@ class Database:
     def transaction(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction that holds the write lock from its beginning."""
         with self._turn:
-            outcome: T = self._use(_in_transaction, work)
+            outcome: T = self._use(in_transaction, work)
             return outcome
 
     def sync(self) -> None:
@@ -102,14 +133,12 @@ class Database:
         (https://www.sqlite.org/pragma.html#pragma_synchronous): it is done here, when the
         write lock is free again, so that other writers and workers need not wait for the disk.
         """
-        with self._log_guard:
-            log = self._open_log()
+        log = self._open_log()
         try:
             _sync_file(log)
         except OSError as error:
-            raise StoreError(
-                path=self.path, reason=f"cannot be forced to the disk: {error}"
-            ) from error
+            reason = f"cannot be forced to the disk ({error.strerror}): see whether that is full or broken"
+            raise StoreError(path=self.path, reason=reason) from error
 
     def reserve_log(self) -> None:
         """Make the log's file as long as it will become, if the file system can do that quickly.
@@ -118,14 +147,16 @@ class Database:
         the file's new length has to get there, too. SQLite overwrites the log from its beginning
         once it has been written back, and does not care what lies behind its last commit.
         """
-        with self._log_guard:
-            log = self._open_log()
-            is_long = os.fstat(log).st_size >= _LOG_BYTES
+        log = self._open_log()
+        is_long = os.fstat(log).st_size >= _LOG_BYTES
         if is_long or not hasattr(os, "posix_fallocate"):
             return
+        disk = os.fstatvfs(log)
+        if disk.f_bavail * disk.f_frsize < _ROOM_FOR_LOG:
+            return  # it grows as it is needed
 
         def extend(_connection: Connection) -> None:  # nobody else writes to it meanwhile
-            with suppress(OSError):  # too little room: then it grows as it is needed
+            with suppress(OSError):  # the file system cannot do it
                 os.posix_fallocate(log, 0, _LOG_BYTES)
 
         self.transaction(extend)
@@ -134,11 +165,8 @@ class Database:
     def close(self) -> None:
         """Close idle connections; the next operation opens one again."""
         self._forget_inherited()
-        while self._idle:
-            self._idle.pop().close()
-        if self._log is not None:
-            os.close(self._log)
-            self._log = None
+        self._let_go()
+        self._file.forget_anchors()
 
     def __del__(self) -> None:
         # Who was waiting when it was closed may have used it once more, and nobody closes it again.
@@ -163,82 +191,197 @@ class Database:
             connection.close()
         return outcome
 
-    def _take(self) -> Connection:
+    def _take(self) -> _Connection:
+        """Return a connection to the file that has our name now, and not to one that had it before."""
         if self._pid != os.getpid():
             self._forget_inherited()
+        if time.monotonic() < self._look_again_at and self._file.is_untouched():
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                return self._open()
+            if connection.traces is self._traces:
+                return connection
+            self._idle.append(connection)
+        return self._take_after_look()
+
+    def _take_after_look(self) -> _Connection:
+        found = self._file.found()
+        while self._idle:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                break  # another thread was faster
+            if connection.traces.file == found:
+                self._look_at_log(connection)
+                return connection
+            # Closing it writes to no file: SQLite sees that its own has been moved.
+            connection.close()
+        return self._open()
+
+    def _look_at_log(self, connection: _Connection) -> None:
+        """See to it that log and index are those which the connection uses.
+
+        As long as it is open, nobody deletes them who knows what they are.
+        """
         try:
-            return self._idle.pop()
-        except IndexError:
-            return self._open()
+            if self._file.traces() == connection.traces:
+                if connection.traces != self._traces:
+                    self._traces = connection.traces
+                connection.traces = self._traces  # the same object, which is the faster to compare
+                self._look_again_at = time.monotonic() + _LOOK_AT_NAMES
+                return
+        except BaseException:
+            self._save_log(connection)
+            raise
+        self._save_log(connection)
+        raise faults.lost_log(self.path)
+
+    def _save_log(self, connection: _Connection) -> None:
+        """Write what is in a log that has no name any more into the database, and let go of it."""
+        self._look_again_at = 0.0
+        with closing(connection), suppress(sqlite3.Error):
+            if self._file.is_same(connection.traces):
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        # As long as one of this process holds the old log, nobody can begin a new one.
+        for each in list(_databases):
+            if each.path == self.path:
+                each.close()
+
+    def _let_go(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
+        with self._log_guard:
+            self._close_log()
 
     def _forget_inherited(self) -> None:
         if self._pid == os.getpid():
             return
         _inherited.append(self._idle)
         self._idle, self._log, self._pid = [], None, os.getpid()
-        self._log_guard = threading.Lock()
+        self._file.forget_anchors(close=False)
+        self._log_guard, self._opening = threading.RLock(), threading.Lock()
 
-    def _open(self) -> Connection:
-        self._make_file()
+    def _open(self) -> _Connection:
+        with self._opening:
+            for _ in range(_ATTEMPTS):
+                found = self._file.make_ready()
+                self._begin_log_anew()
+                connection = self._connect()
+                try:
+                    self._persist(connection, _configure)
+                    traces = self._file.traces()
+                    if traces.file == found:
+                        if self._file.is_other(found):
+                            self._persist(connection, partial(self._prepare, self.path))
+                        connection.traces = traces
+                        self._remember(traces)
+                        return connection
+                except BaseException:
+                    connection.close()
+                    raise
+                connection.close()  # it was replaced just now
+        raise faults.gone(self.path)
+
+    def _remember(self, traces: Traces) -> None:
+        self._file.remember(traces)
+        with self._log_guard:
+            if self._log is not None and identity(os.fstat(self._log)) != traces.log:
+                self._close_log()
+
+    def _connect(self) -> _Connection:
         try:
-            connection = sqlite3.connect(
-                self.path, timeout=0, isolation_level=None, check_same_thread=False
+            return sqlite3.connect(
+                f"{self.path.as_uri()}?mode=rw",  # never made here
+                timeout=0,
+                isolation_level=None,
+                check_same_thread=False,
+                factory=_Connection,
+                uri=True,
             )
         except sqlite3.Error as error:
             raise self._error(error) from error
-        try:
-            _configure(connection)
-        except sqlite3.Error as error:
-            try:
-                self._retry(error, connection, _configure)
-            except BaseException:
-                connection.close()
-                raise
-        return connection
 
-    def _make_file(self) -> None:
-        # Made here, since SQLite would make it readable for others; its companions take over its
-        # mode. A file that exists is never opened outside SQLite: closing it would drop our locks.
-        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
-        try:
-            descriptor = os.open(self.path, flags, 0o600)
-        except FileExistsError:
-            if self.path.is_dir():
-                raise DatabaseUnusable(path=self.path, reason=_IS_DIRECTORY) from None
-        except OSError as error:
-            reason = (
-                f"cannot be made ({error.strerror}): name a file in a folder that you may write to"
-            )
-            raise DatabaseUnusable(path=self.path, reason=reason) from error
-        else:
-            os.fchmod(descriptor, 0o600)  # whatever the umask
-            os.close(descriptor)
+    def _begin_log_anew(self) -> None:
+        """Find out, when there is a log without its index or the reverse, whether anybody uses either.
+
+        One process that has the old ones and one that makes new ones would destroy the database. If it
+        can be had exclusively, then nobody has it open; and so opened, it needs no index.
+        """
+        deadline = time.monotonic() + min(self._busy_timeout, _PATIENCE_FOR_LOG)
+        while self._file.lacks_log_or_index():
+            try:
+                with closing(self._connect()) as connection:
+                    connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+                    connection.execute("BEGIN EXCLUSIVE")
+                    self._file.index.unlink(missing_ok=True)
+                    connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                if not _is_busy(error):
+                    raise self._error(error) from error
+                if time.monotonic() > deadline:
+                    raise faults.lost_log(self.path) from error
+                time.sleep(_LONGEST_PAUSE)
 
     def _open_log(self) -> int:
-        # A log that has been deleted belongs to a database that has been replaced.
-        if self._log is not None and os.fstat(self._log).st_nlink == 0:
-            os.close(self._log)
-            self._log = None
-        if self._log is None:
-            try:
-                self._log = os.open(f"{self.path}-wal", os.O_RDWR | os.O_CLOEXEC)
-            except OSError as error:
-                reason = f"its write-ahead log cannot be opened ({error.strerror})"
-                raise StoreError(path=self.path, reason=reason) from error
-        return self._log
+        """Return the descriptor of the log that has been written to."""
+        with self._log_guard:
+            if self._log is not None and os.fstat(self._log).st_nlink:
+                return self._log
+            self._close_log()
+            self._log = self._find_log()
+            if self._log is not None and self._is_in_use(self._log):
+                return self._log
+            self._close_log()
+        with suppress(IndexError):
+            self._save_log(self._idle.pop())
+        raise faults.lost_log(self.path)
+
+    def _find_log(self) -> int | None:
+        flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            return os.open(self._file.log, flags)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            reason = f"its write-ahead log cannot be opened ({error.strerror})"
+            raise StoreError(path=self.path, reason=reason) from error
+
+    def _is_in_use(self, log: int) -> bool:
+        # As long as a connection is open, the log that has the name is that of the connection.
+        try:
+            return self._idle[-1].traces.log == identity(os.fstat(log))
+        except IndexError:
+            return True  # other threads have them all, or it has just been closed in good order
+
+    def _close_log(self) -> None:
+        log, self._log = self._log, None
+        if log is not None:
+            os.close(log)
 
     # Waiting and failing ----------------------------------------------------------------------
+
+    def _persist(self, connection: Connection, work: Callable[[Connection], None]) -> None:
+        try:
+            work(connection)
+        except sqlite3.Error as error:
+            self._retry(error, connection, work)
 
     def _retry(
         self, error: sqlite3.Error, connection: Connection, work: Callable[..., T], *arguments: Any
     ) -> T:
         """Do what has failed, again and again while another program has the database locked."""
         pause, deadline = _FIRST_PAUSE, time.monotonic() + self._busy_timeout
-        while _is_busy(error):
-            if time.monotonic() > deadline:
+        may_make_room = True
+        while _is_busy(error) or (may_make_room and _is_full(error)):
+            if _is_full(error):
+                may_make_room = False
+                _write_log_back(connection)
+            elif time.monotonic() > deadline:
                 raise StoreBusy(path=self.path, seconds=self._busy_timeout) from error
-            time.sleep(pause)
-            pause = min(pause * 1.2, _LONGEST_PAUSE)
+            else:
+                time.sleep(pause)
+                pause = min(pause * 1.2, _LONGEST_PAUSE)
             try:
                 return work(connection, *arguments)
             except sqlite3.Error as next_error:
@@ -246,18 +389,13 @@ class Database:
         raise self._error(error) from error
 
     def _error(self, error: sqlite3.Error) -> StoreError:
-        text = str(error)
-        if self.path.is_dir():
-            return DatabaseUnusable(path=self.path, reason=_IS_DIRECTORY)
-        if "no such table: autocron_" in text:
-            return DatabaseUnusable(path=self.path, reason=NO_JOBS)
-        if "not a database" in text:
-            reason = "is not an SQLite database: name another file"
-            return DatabaseUnusable(path=self.path, reason=reason)
-        if "readonly" in text or "unable to open" in text:
-            reason = f"cannot be written ({text}): check owner and mode of the file and its folder"
-            return DatabaseUnusable(path=self.path, reason=reason)
-        return StoreError(path=self.path, reason=f"SQLite says: {text}")
+        return faults.explained(self.path, str(error), was_in_use=self._file.was_used)
+
+
+class _Connection(sqlite3.Connection):
+    """A connection that knows which files it has open."""
+
+    traces: Traces
 
 
 def _configure(connection: Connection) -> None:
@@ -269,6 +407,7 @@ def _configure(connection: Connection) -> None:
     if mode != "wal":
         raise sqlite3.OperationalError(f"unable to open it in WAL mode (it stays in {mode} mode)")
     connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA user_version").fetchone()  # opens the log and its index
     (page_size,) = connection.execute("PRAGMA page_size").fetchone()
     connection.execute(f"PRAGMA wal_autocheckpoint={_LOG_BYTES // page_size}")
 
@@ -277,7 +416,8 @@ def _fetch(connection: Connection, sql: str, parameters: Any) -> list[Row]:
     return connection.execute(sql, parameters).fetchall()
 
 
-def _in_transaction(connection: Connection, work: Callable[[Connection], T]) -> T:
+def in_transaction(connection: Connection, work: Callable[[Connection], T]) -> T:
+    """Run `work` in a transaction that holds the write lock from its beginning."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         outcome = work(connection)
@@ -292,3 +432,14 @@ def _in_transaction(connection: Connection, work: Callable[[Connection], T]) -> 
 def _is_busy(error: sqlite3.Error) -> bool:
     # sqlite_errorcode exists only from Python 3.11 on.
     return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
+
+
+def _is_full(error: sqlite3.Error) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and "is full" in str(error)
+
+
+def _write_log_back(connection: Connection) -> None:
+    # The log grows until it is written back, which may be long after the disk is full. Then most of it
+    # goes into pages that the database has already, and its own room can be used again.
+    with suppress(sqlite3.Error):
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")

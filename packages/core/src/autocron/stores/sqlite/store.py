@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from autocron import events
 from autocron.clock import CLOCK_TOLERANCE, Clock
 from autocron.errors import DatabaseUnusable, NewerSchema
 from autocron.model import (
@@ -27,7 +28,8 @@ from autocron.model import (
 )
 from autocron.stores.protocol import Turn
 from autocron.stores.sqlite import queries, schema
-from autocron.stores.sqlite.database import NO_JOBS, Connection, Database, Row
+from autocron.stores.sqlite.database import Connection, Database, Row, in_transaction
+from autocron.stores.sqlite.faults import NO_JOBS
 from autocron.stores.sqlite.jobs import (
     attempt_of,
     claimed_job,
@@ -61,12 +63,29 @@ class SqliteStore:
         busy_timeout: for how many seconds to wait for locks of other programs.
         turn: entered around each write, so that processes can agree on who is next.
         ttl: for how many seconds outcomes are kept whose jobs do not say it.
+        creates: whether to make the file when it is missing; only who starts an application may.
+        root_may: whether root may use the file of another user.
     """
 
     def __init__(
-        self, path: Path, *, turn: Turn, busy_timeout: float = 30.0, ttl: float = DEFAULT_TTL
+        self,
+        path: Path,
+        *,
+        turn: Turn,
+        busy_timeout: float = 30.0,
+        ttl: float = DEFAULT_TTL,
+        creates: bool = True,
+        root_may: bool = False,
     ) -> None:
-        self._database = Database(path, busy_timeout=busy_timeout, turn=turn)
+        self._successor = _Successor()
+        self._database = Database(
+            path,
+            busy_timeout=busy_timeout,
+            turn=turn,
+            prepare=self._successor.take_over,
+            creates=creates,
+            root_may=root_may,
+        )
         self._ttl = ttl
         self._known_queues: frozenset[str] = frozenset()
 
@@ -80,6 +99,7 @@ class SqliteStore:
         rows = [new_row(job, now) for job in jobs]
         self._database.transaction(lambda connection: _enqueue(connection, queues, rows))
         self._known_queues |= queues
+        self._successor.queues = self._known_queues
 
     def sync(self) -> None:
         self._database.sync()
@@ -316,38 +336,70 @@ class SqliteStore:
             raise DatabaseUnusable(path=self._database.path, reason=NO_JOBS)
 
     def migrate(self) -> None:
-        if self._version() < schema.KNOWN_VERSION:
-            self._database.transaction(self._migrate)
+        if _version(self._database.path, self._database.query) < schema.KNOWN_VERSION:
+            self._database.transaction(_migrate)
 
-    def _version(self) -> int:
-        version: int = self._database.query("PRAGMA user_version")[0][0]
-        if version:
-            self._check(version)
-        return version
-
-    def _migrate(self, connection: Connection) -> None:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        for step in schema.STEPS[version:]:
-            for statement in schema.statements(step):
-                connection.execute(statement)
-        connection.execute(f"PRAGMA user_version={schema.KNOWN_VERSION}")
-
-    def _check(self, version: int) -> None:
-        path = self._database.path
-        if not self._database.query(schema.HAS_TABLES):
-            reason = (
-                f"belongs to another program, which numbers its tables with user_version={version}"
-                ": give autocron a file of its own"
-            )
-            raise DatabaseUnusable(path=path, reason=reason)
-        if version > schema.KNOWN_VERSION:
-            raise NewerSchema(path=path, found=version, known=schema.KNOWN_VERSION)
+    def when_replaced(self, tell: Callable[[], object]) -> None:
+        """Have `tell` called when another file was put in the place of the one that was used before."""
+        self._successor.tell = tell
 
     def tune(self) -> None:
         self._database.reserve_log()
 
     def close(self) -> None:
         self._database.close()
+
+
+class _Successor:
+    """What is done with another file that was put in the place of the one that was used before.
+
+    It is apart from the store, since a store that its own database led back to would outlive its use.
+    """
+
+    def __init__(self) -> None:
+        self.queues: frozenset[str] = frozenset()
+        """Those that the store believes to be in its database."""
+        self.tell: Callable[[], object] = lambda: None
+
+    def take_over(self, path: Path, connection: Connection) -> None:
+        def query(sql: str) -> list[Row]:
+            return connection.execute(sql).fetchall()
+
+        def change(connection: Connection) -> None:
+            _migrate(connection)
+            connection.executemany(queries.ADD_QUEUE, [(queue,) for queue in self.queues])
+
+        _version(path, query)
+        in_transaction(connection, change)
+        events.emit("store.replaced", database=path)
+        self.tell()
+
+
+def _version(path: Path, query: Callable[[str], list[Row]]) -> int:
+    """Return the version of the schema.
+
+    Raises:
+        DatabaseUnusable: it is that of another program.
+        NewerSchema: it is beyond what this code knows.
+    """
+    version: int = query("PRAGMA user_version")[0][0]
+    if version and not query(schema.HAS_TABLES):
+        reason = (
+            f"belongs to another program, which numbers its tables with user_version={version}"
+            ": give autocron a file of its own"
+        )
+        raise DatabaseUnusable(path=path, reason=reason)
+    if version > schema.KNOWN_VERSION:
+        raise NewerSchema(path=path, found=version, known=schema.KNOWN_VERSION)
+    return version
+
+
+def _migrate(connection: Connection) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    for step in schema.STEPS[version:]:
+        for statement in schema.statements(step):
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version={schema.KNOWN_VERSION}")
 
 
 def _enqueue(connection: Connection, queues: frozenset[str], rows: list[Row]) -> None:
