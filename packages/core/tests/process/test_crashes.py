@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable
 
 import pytest
-from process_harness import Site, Web, children, is_alive, wait_until
+from process_harness import Site, Web, children, is_alive, kill_all, wait_until
 
 from autocron.processes.crew import LOAD_FAILED
 
@@ -198,10 +198,7 @@ def test_everything_killed_at_once_goes_on_at_the_next_start(app: Callable[..., 
     web = site.web()
     job = web.run("site.block('one').id")
     wait_until(lambda: site.lines("one"), "the start of the job")
-    victims = {web.pid, site.supervisor(), *site.workers(2)}
-    for pid in victims:
-        os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not any(map(is_alive, victims)), "the end of all")
+    kill_all({web.pid, site.supervisor(), *site.workers(2)})
     (site.folder / "one.go").touch()
     assert site.web().run(f"autocron.result({job!r}).wait(30)") == "one"
 
@@ -359,10 +356,7 @@ def test_a_job_that_must_never_run_twice_fails_when_everything_is_killed(
     site = app(DIE)
     web = site.web()
     job, worker = begin_once(site, web)
-    victims = {web.pid, site.supervisor(), worker}
-    for pid in victims:
-        os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not any(map(is_alive, victims)), "the end of all")
+    kill_all({web.pid, site.supervisor(), worker})
     web = site.web()
     assert web.run("site.add(1).wait(30)") == 2
     assert site.job(job)["state"] == ERROR

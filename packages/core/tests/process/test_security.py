@@ -182,7 +182,9 @@ def test_a_link_that_is_planted_later_is_not_followed(app: Callable[..., Site]) 
     """A worker's lock that leads elsewhere keeps that worker from starting, and touches nothing."""
     site = app(workers=1)
     web = site.web()
-    site.workers()
+    web.run(
+        "site.add(1).wait(30)"
+    )  # the worker has imported the application, and so looked at the folder
     victim = site.folder / "victim"
     victim.write_text("precious")
     victim.chmod(0o644)
