@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from process_harness import Site, Web, wait_until
+from process_harness import Site, wait_until
 
 NOBODY = 65534
 
@@ -293,39 +293,26 @@ def environment_of(pid: int) -> list[str]:
 # What reaches the workers ---------------------------------------------------------------------
 
 
+LEADS = """
+if "LEADS" in os.environ and os.getsid(0) != os.getpid():
+    os.setpgid(0, 0)  # before it starts anything
+"""
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1]
+)
 def test_signals_to_the_group_of_the_web_process_do_not_reach_the_workers(
-    app: Callable[..., Site],
+    app: Callable[..., Site], number: int
 ) -> None:
-    """Whatever a terminal or a server sends to all of its own."""
-    site = app()
-    stays = site.web()
-    (worker,) = site.workers()
-    supervisor = site.supervisor()
-    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1):
-        leader = leading_web(site)
-        os.killpg(leader.pid, number)
-        assert leader.process.wait(30) != 0
-    assert stays.run("site.pid().wait(30)") == worker
-    assert (site.supervisor(), site.workers()) == (supervisor, {worker})
-
-
-def leading_web(site: Site) -> Web:
-    """Start a web process that leads a group of its own."""
-    web = site.web()
-    assert web.run("os.setpgid(0, 0)") is None
-    return web
-
-
-def test_the_supervisor_of_a_process_that_is_killed_as_a_group_goes_on(
-    app: Callable[..., Site],
-) -> None:
-    """It is in a session of its own, though the process that is hit has started it."""
-    site = app()
-    leader = leading_web(site)
+    """Whatever a terminal or a server sends to all of its own, also to those that started them."""
+    site = app(LEADS)
+    leader = site.web(LEADS="1")
+    assert leader.run("site.add(1).wait(30)") == 2
     processes = all_processes(site)
-    stays = site.web()
-    os.killpg(leader.pid, signal.SIGINT)
-    leader.process.wait(30)
+    stays = site.web(LEADS="1")
+    os.killpg(leader.pid, number)
+    assert leader.process.wait(30) != 0
     assert stays.run("site.pid().wait(30)") in processes
     assert all_processes(site) == processes
 

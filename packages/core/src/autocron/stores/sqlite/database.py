@@ -20,7 +20,8 @@ from typing import Any, TypeAlias, TypeVar
 from autocron.errors import StoreBusy, StoreError, UnsupportedPlatform
 from autocron.stores.protocol import Turn
 from autocron.stores.sqlite import faults
-from autocron.stores.sqlite.file import DatabaseFile, Traces, identity
+from autocron.stores.sqlite.file import DatabaseFile, Traces
+from autocron.stores.sqlite.wal import LogFile
 
 Connection: TypeAlias = sqlite3.Connection
 Row: TypeAlias = tuple[Any, ...]
@@ -51,8 +52,7 @@ _inherited: list[Any] = []
 
 _databases: weakref.WeakSet[Database] = weakref.WeakSet()
 """All of this process."""
-
-_sync_file = getattr(os, "fdatasync", os.fsync)
+_fork_hook_set = False
 
 
 class Database:
@@ -94,10 +94,10 @@ class Database:
         self._idle: list[_Connection] = []
         self._traces: Traces | None = None
         self._look_again_at = 0.0
-        self._log: int | None = None
-        self._log_guard = threading.RLock()
+        self._log = LogFile(self._file.log, self.path)
         self._opening = threading.Lock()
         _databases.add(self)
+        _set_fork_hook()
 
     def look(self, sql: str) -> list[Row]:
         """Return the rows of a query on a database that may be another program's: nothing is changed."""
@@ -133,12 +133,7 @@ class Database:
         (https://www.sqlite.org/pragma.html#pragma_synchronous): it is done here, when the
         write lock is free again, so that other writers and workers need not wait for the disk.
         """
-        log = self._open_log()
-        try:
-            _sync_file(log)
-        except OSError as error:
-            reason = f"cannot be forced to the disk ({error.strerror}): see whether that is full or broken"
-            raise StoreError(path=self.path, reason=reason) from error
+        self._log.sync(self._open_log())
 
     def reserve_log(self) -> None:
         """Make the log's file as long as it will become, if the file system can do that quickly.
@@ -251,16 +246,15 @@ class Database:
     def _let_go(self) -> None:
         while self._idle:
             self._idle.pop().close()
-        with self._log_guard:
-            self._close_log()
+        self._log.close()
 
     def _forget_inherited(self) -> None:
         if self._pid == os.getpid():
             return
         _inherited.append(self._idle)
-        self._idle, self._log, self._pid = [], None, os.getpid()
+        self._idle, self._opening, self._pid = [], threading.Lock(), os.getpid()
+        self._log.forget()
         self._file.forget_anchors(close=False)
-        self._log_guard, self._opening = threading.RLock(), threading.Lock()
 
     def _open(self) -> _Connection:
         with self._opening:
@@ -275,19 +269,14 @@ class Database:
                         if self._file.is_other(found):
                             self._persist(connection, partial(self._prepare, self.path))
                         connection.traces = traces
-                        self._remember(traces)
+                        self._file.remember(traces)
+                        self._log.close_other(traces.log)
                         return connection
                 except BaseException:
                     connection.close()
                     raise
                 connection.close()  # it was replaced just now
         raise faults.gone(self.path)
-
-    def _remember(self, traces: Traces) -> None:
-        self._file.remember(traces)
-        with self._log_guard:
-            if self._log is not None and identity(os.fstat(self._log)) != traces.log:
-                self._close_log()
 
     def _connect(self) -> _Connection:
         try:
@@ -325,39 +314,17 @@ class Database:
 
     def _open_log(self) -> int:
         """Return the descriptor of the log that has been written to."""
-        with self._log_guard:
-            if self._log is not None and os.fstat(self._log).st_nlink:
-                return self._log
-            self._close_log()
-            self._log = self._find_log()
-            if self._log is not None and self._is_in_use(self._log):
-                return self._log
-            self._close_log()
+        try:
+            # As long as a connection is open, the log that has the name is that of the connection.
+            in_use = self._idle[-1].traces.log
+        except IndexError:
+            in_use = None  # other threads have them all, or it has just been closed in good order
+        log = self._log.open(in_use)
+        if log is not None:
+            return log
         with suppress(IndexError):
             self._save_log(self._idle.pop())
         raise faults.lost_log(self.path)
-
-    def _find_log(self) -> int | None:
-        flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-        try:
-            return os.open(self._file.log, flags)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            reason = f"its write-ahead log cannot be opened ({error.strerror})"
-            raise StoreError(path=self.path, reason=reason) from error
-
-    def _is_in_use(self, log: int) -> bool:
-        # As long as a connection is open, the log that has the name is that of the connection.
-        try:
-            return self._idle[-1].traces.log == identity(os.fstat(log))
-        except IndexError:
-            return True  # other threads have them all, or it has just been closed in good order
-
-    def _close_log(self) -> None:
-        log, self._log = self._log, None
-        if log is not None:
-            os.close(log)
 
     # Waiting and failing ----------------------------------------------------------------------
 
@@ -396,6 +363,24 @@ class _Connection(sqlite3.Connection):
     """A connection that knows which files it has open."""
 
     traces: Traces
+
+
+def _set_fork_hook() -> None:
+    global _fork_hook_set
+    if not _fork_hook_set:
+        os.register_at_fork(before=_close_all)
+        _fork_hook_set = True
+
+
+def _close_all() -> None:
+    """Have no connection open at a fork.
+
+    SQLite knows for each process which files it has locked. A child would inherit that knowledge, but not
+    the locks: others could take the log away from under its own connections. (Where this is not called, as
+    under uWSGI, the parent has the locks for as long as it lives.)
+    """
+    for each in list(_databases):
+        each.close()
 
 
 def _configure(connection: Connection) -> None:
