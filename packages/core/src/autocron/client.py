@@ -197,10 +197,19 @@ class Client:
 
     def _wake(self, jobs: Sequence[NewJob], now: float) -> None:
         at_once = sum(job.options.due(now) is None for job in jobs)
+        is_heard = True
         for _ in range(min(at_once, _MOST_WAKE_UPS)):
-            self._workers.send()
+            is_heard &= self._workers.send()
         if at_once < len(jobs):
-            self._supervisor.send(SOMETHING_DUE)
+            is_heard &= self._supervisor.send(SOMETHING_DUE)
+        if not is_heard:
+            self._revive()
+
+    def _revive(self) -> None:
+        """Look after the supervisor, since nobody listens; often it is only just starting."""
+        membership = self._membership
+        if membership is not None:
+            membership.revive()
 
     def _background_writer(self) -> BackgroundWriter:
         with self._guard:

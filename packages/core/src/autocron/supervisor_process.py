@@ -10,9 +10,10 @@ from pathlib import Path
 from autocron.errors import StoreError
 from autocron.processes.crew import BecomeWorker
 from autocron.processes.folder import RuntimeFolder
-from autocron.processes.locks import WorkersTurn, adopt, is_held
+from autocron.processes.locks import Lock, WorkersTurn, is_held
 from autocron.processes.log import start_logging
 from autocron.processes.spawn import Orders, read_orders, receive_lock, settings_from
+from autocron.processes.succession import Reign, Succession
 from autocron.processes.supervisor import Supervisor
 from autocron.running.outage import Outage
 from autocron.settings import Settings
@@ -25,10 +26,11 @@ _WORKER_ROLE = "worker"
 
 def main() -> None:
     """Be the supervisor; or, in a fork of it, a worker."""
-    adopt(receive_lock())
     start_logging()
     folder = RuntimeFolder.of(Path(sys.argv[2]))
+    lock = Lock.handed_over(folder.supervisor_lock, receive_lock())
     orders = read_orders(folder.orders)
+    reign = Reign(folder, lock)
     settings = settings_from(orders)
     store = SqliteStore(
         settings.database,
@@ -47,6 +49,9 @@ def main() -> None:
         _show_role()
         orders, line, board = fork.orders, fork.line, fork.board
     else:
+        reign.end()
+        # It may have been asked to end though the app goes on, by a signal of its own.
+        Succession(folder, lambda: read_orders(folder.orders)).see_to_successor()
         return
     sys.exit(be_worker(orders, line, board))
 

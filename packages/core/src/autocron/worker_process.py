@@ -16,7 +16,7 @@ from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from types import FrameType
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from autocron import app, events, registry
 from autocron.client import Client
@@ -30,7 +30,8 @@ from autocron.processes.folder import RuntimeFolder, read_private, write_private
 from autocron.processes.limits import Board, Limits
 from autocron.processes.locks import WorkersTurn, adopt
 from autocron.processes.memory import resident_megabytes
-from autocron.processes.spawn import Orders, settings_from
+from autocron.processes.spawn import Orders, read_orders, settings_from
+from autocron.processes.succession import Succession
 from autocron.processes.wakeup import SOMETHING_DUE, Sender, WorkersInbox, wake_listeners
 from autocron.running import scheduler
 from autocron.running.outage import Outage
@@ -70,6 +71,9 @@ class WorkerProcess:
         self._store: Store | None = None
         self._is_stopping = False
         self._stop_asked = threading.Event()
+        self._was_asked_to_end = False
+        self._may_exit = threading.Event()
+        self._may_exit.set()
 
     def run(self) -> int:
         """Be a worker; return the exit status."""
@@ -92,6 +96,7 @@ class WorkerProcess:
         self._worker.run()
         self._client.stop()
         self._start_thread(self._exit_late)
+        self._may_exit.wait()
         return 0
 
     # Loading the application ----------------------------------------------------------------
@@ -231,7 +236,20 @@ class WorkerProcess:
                 self._check_code()
             elif command == crew.FINISH:
                 self._stop()
+            elif command == crew.END:
+                self._was_asked_to_end = True
+        if not self._was_asked_to_end:
+            self._may_exit.clear()
+            self._start_thread(self._look_after_supervisor)
         self._end()
+
+    def _look_after_supervisor(self) -> None:
+        """Start the next supervisor, since this one is dead, if no web process does so in a moment."""
+        try:
+            orders = self._folder.orders
+            Succession(self._folder, lambda: read_orders(orders)).see_to_successor()
+        finally:
+            self._may_exit.set()
 
     def _hear(self) -> bytes:
         """Return the next command; nothing if there will be none."""
@@ -245,12 +263,13 @@ class WorkerProcess:
             self._line.send(message)
 
     def _end_soon(self, _number: int, _frame: FrameType | None) -> None:
+        self._was_asked_to_end = True
         self._start_thread(self._end)
 
     def _end(self) -> None:
         """Let the present job finish if it does so in time; or else give it back."""
         if self._worker is None:
-            os._exit(0)  # still importing the application, which cannot be interrupted
+            self._exit()  # still importing the application, which cannot be interrupted
         self._stop()
         time.sleep(self._settings.shutdown_timeout)
         try:
@@ -258,6 +277,10 @@ class WorkerProcess:
         except StoreError as error:  # the next supervisor will see that we are dead
             number = self._orders.number
             events.emit("worker.store_given_up", number=number, error=error)
+        self._exit()
+
+    def _exit(self) -> NoReturn:
+        self._may_exit.wait()
         os._exit(0)
 
     def _stop(self) -> None:
@@ -271,7 +294,7 @@ class WorkerProcess:
     def _exit_late(self) -> None:
         # The application may have left threads behind for which Python would wait for ever.
         time.sleep(self._settings.shutdown_timeout)
-        os._exit(0)
+        self._exit()
 
     def _start_thread(self, target: Callable[[], None]) -> None:
         threading.Thread(target=target, name="autocron-end", daemon=True).start()

@@ -29,6 +29,7 @@ from autocron.stores.protocol import Store
 # What the supervisor says to a worker, and a worker to its supervisor, on the line between them.
 CHECK_CODE = b"c"
 FINISH = b"f"
+END = b"e"
 READY = b"r"
 LEAVING = b"l"
 _LOAD_ERROR = re.compile(rb"e(\d+)\.")
@@ -381,9 +382,10 @@ class Crew:
         return max(0.0, self._keeper.next_look - time.monotonic())
 
     def end(self) -> None:
-        """Ask all workers to end: the end of the line tells them."""
+        """Ask all workers to end. Without being asked, the end of the line tells them that we are dead."""
         for member in self._members.values():
             if member.ending_since is None:
+                member.send(END)
                 member.hang_up()
                 member.ending_since = time.monotonic()
 

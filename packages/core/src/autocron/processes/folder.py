@@ -20,7 +20,7 @@ class RuntimeFolder:
     """The names of the run-time files of one database.
 
     Lock files are never deleted: a process that waits for the lock on a deleted file and one that
-    locks its successor would both have it.
+    locks its successor would both have it. (Of `alive_lock` that is what is wanted.)
     """
 
     path: Path
@@ -63,6 +63,11 @@ class RuntimeFolder:
     def supervisor_lock(self) -> Path:
         """Held by the one supervisor."""
         return self.path / "supervisor.lock"
+
+    @property
+    def alive_lock(self) -> Path:
+        """Held by the supervisor as well, and waited for; each of them makes the file anew."""
+        return self.path / "alive.lock"
 
     @property
     def orders(self) -> Path:

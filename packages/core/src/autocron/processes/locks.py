@@ -24,11 +24,15 @@ _changing = threading.RLock()
 """Held while a file is opened or closed: a fork in between, by another thread, would leave the child
 with a file that it does not know of, and so with the lock."""
 _fork_hook_set = False
+_owner = os.getpid()
+"""The process whose locks these are. Hooks of a fork do not run in that of uWSGI, for example."""
 
 
 def _open(path: Path) -> int:
     with _changing:
         _set_fork_hook()
+        if os.getpid() != _owner:
+            close_inherited()
         # Only to be read, which is enough for a lock: a disk may be read-only for a while.
         descriptor = open_private(path, os.O_RDONLY | os.O_CREAT)
         _remember(descriptor)
@@ -80,6 +84,7 @@ def _after_fork_in_child() -> None:
 
 def close_inherited() -> None:
     """Close, in a forked child, the locks of its parent; they stay the parent's."""
+    global _owner
     for descriptor, identity in list(_open_locks.items()):
         try:
             status = os.fstat(descriptor)
@@ -88,6 +93,7 @@ def close_inherited() -> None:
         if (status.st_dev, status.st_ino) == identity:
             os.close(descriptor)
     _open_locks.clear()
+    _owner = os.getpid()
 
 
 class Lock:
@@ -105,6 +111,14 @@ class Lock:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor: int | None = None
+
+    @classmethod
+    def handed_over(cls, path: Path, descriptor: int) -> Lock:
+        """Return the lock whose open file this process was given at its start."""
+        adopt(descriptor)
+        lock = cls(path)
+        lock._descriptor = descriptor
+        return lock
 
     @property
     def descriptor(self) -> int:

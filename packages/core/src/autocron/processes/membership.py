@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import math
+import sys
 import threading
-import time
 from collections.abc import Callable
-from typing import Any
 
-from autocron import events
 from autocron.errors import StoreError
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.locks import Lock
-from autocron.processes.spawn import Orders, spawn, write_orders
+from autocron.processes.spawn import Orders, write_orders
+from autocron.processes.succession import Succession
 from autocron.processes.wakeup import Sender
 from autocron.running.outage import Outage
 
-_SHORT_LIFE = 2.0
-_FIRST_PAUSE = 0.5
-_LONGEST_PAUSE = 60.0
+_FIRST_PAUSE = 0.01
+_LONGEST_PAUSE = 0.5
 
 
 class Membership:
     """Holds this process's share of the apps lock, and starts a supervisor whenever there is none.
 
-    The process that has the supervisor lock hands it to the supervisor that it spawns. All others
-    wait for it in a thread; when a supervisor is gone, one of them gets the lock and starts the next.
+    The process that gets the supervisor lock hands it to the supervisor that it spawns. All others
+    wait in a thread for the end of that one; then one of them gets the lock and starts the next.
 
     Args:
         folder: the run-time files.
@@ -36,36 +33,45 @@ class Membership:
         self._folder = folder
         self._orders = orders
         self._apps = Lock(folder.apps_lock)
-        self._supervisor = Lock(folder.supervisor_lock)
-        self._process: Any = None
-        self._spawned_at = -math.inf
+        self._succession = Succession(folder, self._orders_for_supervisor)
         self._left = threading.Event()
-        self._outage = Outage("app.supervisor_failed", "app.supervisor_works")
+        self._locking = Outage("app.supervisor_failed", "app.supervisor_works")
         self._untold = Outage("app.orders_failed", "app.orders_given")
 
     def join(self) -> None:
-        """Become one of the app's processes; never waits for another process."""
+        """Become one of the app's processes; never waits for another process, if it has threads."""
+        may_watch = not _is_about_to_fork()
         try:
-            joined = self._apps.acquire(shared=True, wait=False)
+            joined = self._apps.acquire(shared=True, wait=not may_watch)
         except OSError as error:  # a full disk, which has no room for the file
-            self._outage.failed(error)
+            self._locking.failed(error)
             joined = False
         self._give_orders()
-        if joined and not self._untold.lasts and self._supervisor.acquire(wait=False):
-            self._start_supervisor()
-        else:
+        if not (joined and not self._untold.lasts and self._succession.try_start()):
             self._wake_supervisor()
-        threading.Thread(
-            target=self._keep_supervisor,
-            kwargs={"joined": joined},
-            name="autocron-watch",
-            daemon=True,
-        ).start()
+        if may_watch:
+            threading.Thread(
+                target=self._keep_supervisor,
+                kwargs={"joined": joined},
+                name="autocron-watch",
+                daemon=True,
+            ).start()
 
     def leave(self) -> None:
         """No longer be one of the app's processes; leaving twice does no harm."""
         self._left.set()
         self._apps.release()
+
+    def revive(self) -> None:
+        """Start a supervisor if there is none, in case that the thread does not run; never waits."""
+        if not self._left.is_set():
+            self._succession.try_start()
+
+    def _orders_for_supervisor(self) -> Orders:
+        orders = self._orders()
+        if not self._folder.orders.exists():  # without them it could not do anything
+            write_orders(self._folder.orders, orders)
+        return orders
 
     def _give_orders(self) -> float:
         """Have the supervisor, this one or the next, see that there is a newer process.
@@ -87,61 +93,44 @@ class Membership:
 
     def _keep_supervisor(self, *, joined: bool) -> None:
         if not joined:  # a supervisor was just looking whether anybody is there
-            self._acquire(self._apps, shared=True)
+            self._insist(lambda: self._apps.acquire(shared=True, wait=True))
         if not joined or self._untold.lasts:
             while pause := self._give_orders():
                 if self._left.wait(pause):
                     return
             self._wake_supervisor()
-        pause = 0.0
         while not self._left.is_set():
-            self._reap()
-            lock = Lock(self._folder.supervisor_lock)
-            self._acquire(lock)
-            self._supervisor = lock
-            # One that ends at once, again and again, is not worth a busy machine.
-            lived = time.monotonic() - self._spawned_at
-            pause = (
-                min(max(pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE) if lived < _SHORT_LIFE else 0.0
-            )
-            if self._left.wait(pause):
-                lock.release()
-            else:
-                self._left.wait(self._start_supervisor())
+            self._insist(self._succession.wait_for_end)
+            self._start_next()
 
-    def _acquire(self, lock: Lock, *, shared: bool = False) -> None:
+    def _insist(self, wait: Callable[[], object]) -> None:
         """Wait for a lock, also for as long as its file cannot be made or opened."""
         while not self._left.is_set():
             try:
-                lock.acquire(wait=True, shared=shared)
+                wait()
             except (OSError, StoreError) as error:
-                self._left.wait(self._outage.failed(error))
+                self._left.wait(self._locking.failed(error))
             else:
+                self._locking.ended()
                 return
 
-    def _reap(self) -> None:
-        # As long as our own supervisor lives its lock is taken, so waiting for it is no detour,
-        # and leaves no zombie.
-        process, self._process = self._process, None
-        if process is not None:
-            process.wait()
+    def _start_next(self) -> None:
+        pause = _FIRST_PAUSE
+        while not self._left.wait(self._succession.seconds_to_wait()):
+            if self._succession.try_start():
+                break
+            # The kernel has not freed all locks yet, or another process was faster.
+            if self._left.wait(pause) or self._succession.has_supervisor():
+                break
+            pause = min(pause * 2, _LONGEST_PAUSE)
 
-    def _start_supervisor(self) -> float:
-        """Spawn the supervisor, which inherits the lock.
 
-        Returns:
-            After how many seconds to try again, if that failed.
-        """
-        lock = self._supervisor
-        try:
-            if not self._folder.orders.exists():  # without them it could not do anything
-                write_orders(self._folder.orders, self._orders())
-            self._process = spawn("supervisor", self._orders(), lock.descriptor)
-        except OSError as error:
-            return self._outage.failed(error)
-        finally:
-            lock.release()
-        self._spawned_at = time.monotonic()
-        self._outage.ended()
-        events.emit("app.supervisor_started", pid=self._process.pid)
-        return 0.0
+def _is_about_to_fork() -> bool:
+    """Whether this is the master of uWSGI, which imports the app and then forks all web processes.
+
+    It does so without Python's knowledge: one that is forked while a thread of Python runs stands still for
+    ever, since its interpreter's lock is never released. So there must be no thread. Those that it has
+    forked watch the supervisor from their first call on, and the workers do so in any case.
+    """
+    worker_id = getattr(sys.modules.get("uwsgi"), "worker_id", None)
+    return worker_id is not None and worker_id() == 0

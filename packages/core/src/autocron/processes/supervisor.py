@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import FrameType
@@ -27,6 +28,8 @@ from autocron.stores.protocol import Store
 APPS_GONE = b"gone"
 
 _NO_APP = "no process of the app is left"
+
+_MOMENT = 0.5
 
 
 class Supervisor:
@@ -229,8 +232,11 @@ class Supervisor:
         self._to_do += [self._store.await_registration, self._recover]
 
     def _watch_apps(self) -> None:
-        path = self._folder.apps_lock
-        when_free(path, lambda: self._own_end.send(APPS_GONE), name="autocron-apps")
+        def wait_a_moment() -> None:
+            time.sleep(_MOMENT)  # all web processes may just be recycled, or a server reload itself
+            self._own_end.send(APPS_GONE)
+
+        when_free(self._folder.apps_lock, wait_a_moment, name="autocron-apps")
 
     def _apps_are_gone(self) -> None:
         apps = Lock(self._folder.apps_lock)

@@ -94,10 +94,10 @@ class AutocronProcess:
         This asks the kernel, and so finds those that no database and no supervisor knows of (any more).
         """
         processes = [process for process in cls._all() if folder in process.database.parents]
-        pids = {process.pid for process in processes}
+        supervisors = {process.pid for process in processes if process.role == "supervisor"}
         # A worker is a fork of its supervisor, and for a moment looks like it.
         return [
-            replace(process, role="worker") if process.parent in pids else process
+            replace(process, role="worker") if process.parent in supervisors else process
             for process in processes
         ]
 

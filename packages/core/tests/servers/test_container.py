@@ -1,0 +1,56 @@
+"""A server that is process 1 of a container: the kernel kills all others as soon as it has ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from server_harness import DATABASE, SERVERS, Serve, Site
+
+from autocron.testing.processes import Project, wait_until
+
+UNSHARE = "unshare --user --map-root-user --pid --fork --mount-proc --kill-child"
+
+
+def contain(project: Project, name: str) -> tuple[Site, int]:
+    """Serve in a process namespace of its own; return the site, and the id of process 1 as seen from here."""
+    run = f"-c 'import os, sys; os.execvp(sys.argv[1], sys.argv[1:])' {UNSHARE}"
+    command = f"{run} {sys.executable} {SERVERS[name].command}"
+    site = Site.of(project, command, DATABASE)
+    children = Path(f"/proc/{site.server.pid}/task/{site.server.pid}/children").read_text().split()
+    first = int(children[0])
+    assert Path(f"/proc/{first}/status").read_text().partition("\nNSpid:")[2].split()[1] == "1"
+    return site, first
+
+
+# The kernel spares process 1 what it has no handler for, as waitress for SIGTERM.
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("gunicorn", signal.SIGTERM),
+        ("gunicorn", signal.SIGINT),
+        ("gunicorn", signal.SIGKILL),
+        ("uwsgi", signal.SIGTERM),
+        ("waitress", signal.SIGINT),
+        ("uvicorn", signal.SIGTERM),
+    ],
+    ids=str,
+)
+def test_nothing_is_left_and_the_next_start_runs_the_rest(
+    project: Project, serve: Serve, name: str, number: signal.Signals
+) -> None:
+    """What was running begins anew, and what was waiting runs, in another container or outside."""
+    site, first = contain(project, name)
+    assert site.call("echo", "inside") == "inside"
+    site.generation()
+    jobs = [site.begin_blocking("one"), site.begin_blocking("two"), site.hand_over("echo", "three")]
+    os.kill(first, number)
+    wait_until(lambda: not site.web_processes, or_show=site.show)
+    site.wait_for_end_of_workers()
+    site.unblock("one")
+    site.unblock("two")
+    following = serve(name)
+    assert [following.ended(job).result for job in jobs] == ['"one"', '"two"', '"three"']
