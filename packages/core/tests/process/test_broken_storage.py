@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from process_harness import Site, Web, wait_until
 
-from autocron.model import NewJob
+from autocron.model import NewJob, Released
 from autocron.stores.sqlite import SqliteStore
 
 DONE = 3
@@ -294,7 +294,11 @@ def test_a_reload_on_a_full_disk_does_not_run_a_job_twice(
     disk.fill()
     web.run("site.call_until_it_raises(20000, 2000, 10)")
     (site.folder / "one.go").touch()
-    wait_until(lambda: logged(web, "worker 1", "its disk is full"), "a worker that tries again")
+    # Sometimes there is just so much room in the log that the end can be stored at once.
+    wait_until(
+        lambda: logged(web, "worker 1", "its disk is full") or site.job(job)["state"] == DONE,
+        "a worker that tries again",
+    )
     disk.make_room()
     assert other.run(f"autocron.result({job!r}).wait(10)") == "one"
     assert (len(site.lines("one")), site.job(job)["attempt"]) == (1, 1)
@@ -325,7 +329,7 @@ def test_a_log_that_cannot_grow_is_used_again(mounted: Callable[..., Disk]) -> N
         for _ in range(300):
             job = store.claim(1, 1.0)
             assert job is not None
-            assert store.release(job)
+            assert store.settle(job, Released(), 1.0).status == "WAITING"
         assert Path(f"{path}-wal").stat().st_size <= MIB // 4
         assert len(store.latest(200)) == 100
 

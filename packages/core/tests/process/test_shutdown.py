@@ -75,11 +75,13 @@ def test_a_process_that_comes_back_while_workers_end_finds_workers(
     app: Callable[..., Site],
 ) -> None:
     """A rolling restart: the new web process need not wait for the old jobs to end."""
-    site = app()
+    site = app(workers=2)
     web = site.web()
     job = web.run("site.block('one').id")
     wait_until(lambda: site.lines("one"), "the start of the job")
+    site.workers(2)
     web.end()
+    site.workers(1)  # the idle one has ended: they were told to
     web = site.web()
     assert web.run("site.add(1).wait(30)") == 2
     (site.folder / "one.go").touch()
