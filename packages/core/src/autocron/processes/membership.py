@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from autocron.errors import StoreError
 from autocron.processes.folder import RuntimeFolder
@@ -40,16 +41,16 @@ class Membership:
 
     def join(self) -> None:
         """Become one of the app's processes; never waits for another process, if it has threads."""
-        may_watch = not _is_about_to_fork()
+        can_watch = _can_have_thread()
         try:
-            joined = self._apps.acquire(shared=True, wait=not may_watch)
+            joined = self._apps.acquire(shared=True, wait=not can_watch)
         except OSError as error:  # a full disk, which has no room for the file
             self._locking.failed(error)
             joined = False
         self._give_orders()
         if not (joined and not self._untold.lasts and self._succession.try_start()):
             self._wake_supervisor()
-        if may_watch:
+        if can_watch:
             threading.Thread(
                 target=self._keep_supervisor,
                 kwargs={"joined": joined},
@@ -63,7 +64,7 @@ class Membership:
         self._apps.release()
 
     def revive(self) -> None:
-        """Start a supervisor if there is none, in case that the thread does not run; never waits."""
+        """Start a supervisor if there is none, in case that there is no thread; never waits."""
         if not self._left.is_set():
             self._succession.try_start()
 
@@ -125,12 +126,14 @@ class Membership:
             pause = min(pause * 2, _LONGEST_PAUSE)
 
 
-def _is_about_to_fork() -> bool:
-    """Whether this is the master of uWSGI, which imports the app and then forks all web processes.
+def _can_have_thread() -> bool:
+    """Whether a thread of this process would do good: all but some of uWSGI's processes can have one.
 
-    It does so without Python's knowledge: one that is forked while a thread of Python runs stands still for
-    ever, since its interpreter's lock is never released. So there must be no thread. Those that it has
-    forked watch the supervisor from their first call on, and the workers do so in any case.
+    Its master imports the app and then forks the web processes, without Python's knowledge: one that is
+    forked while a thread runs stands still for ever, since nobody releases its interpreter's lock. And
+    without `--enable-threads` a thread only goes on while a request is served: it might stop for long in
+    the midst of starting a supervisor, with the lock. There, calls and workers look after the supervisor.
     """
-    worker_id = getattr(sys.modules.get("uwsgi"), "worker_id", None)
-    return worker_id is not None and worker_id() == 0
+    uwsgi: Any = sys.modules.get("uwsgi")
+    is_host = hasattr(uwsgi, "worker_id") and hasattr(uwsgi, "has_threads")
+    return not is_host or bool(uwsgi.has_threads and uwsgi.worker_id() > 0)

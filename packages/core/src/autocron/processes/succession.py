@@ -1,13 +1,13 @@
 """Who starts the next supervisor: whoever sees first that there is none, and never two at once.
 
-Web processes watch the supervisor in a thread. Where threads do not run, as under a uWSGI without
+Web processes watch the supervisor in a thread. Where they cannot have one, as under a uWSGI without
 `--enable-threads`, the next call that a web process hands over and the workers that have lost their
 supervisor look after it.
 
-The supervisor lock is only ever tried, and never waited for: a thread that waits in the kernel would be
-given it there, and if it does not run afterwards, nobody could start a supervisor any more. What is
-waited for is another lock, on a file that each supervisor makes anew, so that it does not
-matter who has got the one of its predecessor, and whether he lets it go.
+The supervisor lock is only ever tried, and never waited for: who waits is given it in the kernel, and if
+his thread does not run then, or a child that was forked meanwhile has the same open file, nobody can start a
+supervisor any more. What is waited for is another lock, on a file that each supervisor makes anew, so
+that it does not matter who has got the one of its predecessor, and whether he lets it go.
 """
 
 from __future__ import annotations
