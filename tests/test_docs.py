@@ -125,3 +125,15 @@ def below(error, depth=0):
     for each in error.__subclasses__():
         if each.__module__ == errors.__name__:
             yield from below(each, depth + 1)
+
+
+def test_the_guarantees_name_tests_that_there_are():
+    """Each test that is said to show a promise is in the file that is named."""
+    text = (ROOT / "docs/concepts/guarantees.md").read_text()
+    named = re.findall(r"`([\w/]+\.py)::(test_\w+)`", text)
+    assert len(named) > 20
+    for file, test in named:
+        path = next(
+            path for path in (ROOT / file, ROOT / "packages/core/tests" / file) if path.exists()
+        )
+        assert f"def {test}(" in path.read_text(), f"{file}::{test}"
