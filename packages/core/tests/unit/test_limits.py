@@ -102,7 +102,9 @@ def test_another_job_is_left_alone(board, limits):
     assert limits.interrupted is None
 
 
-@pytest.mark.parametrize("module", ["autocron.writer", "autocron.processes.locks"])
+@pytest.mark.parametrize(
+    "module", ["autocron.writer", "autocron.processes.locks", "autocron.stores.sqlite.forks"]
+)
 def test_what_must_not_be_left_half_done_is_not_interrupted(board, limits, module):
     """The next signal comes soon."""
     limits.begin(job())

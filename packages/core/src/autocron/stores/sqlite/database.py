@@ -21,6 +21,7 @@ from autocron.errors import StoreBusy, StoreError, UnsupportedPlatform
 from autocron.stores.protocol import Turn
 from autocron.stores.sqlite import faults
 from autocron.stores.sqlite.file import DatabaseFile, Traces
+from autocron.stores.sqlite.forks import ForkGate
 from autocron.stores.sqlite.wal import LogFile
 
 Connection: TypeAlias = sqlite3.Connection
@@ -52,7 +53,6 @@ _inherited: list[Any] = []
 
 _databases: weakref.WeakSet[Database] = weakref.WeakSet()
 """All of this process."""
-_fork_hook_set = False
 
 
 class Database:
@@ -97,7 +97,7 @@ class Database:
         self._log = LogFile(self._file.log, self.path)
         self._opening = threading.Lock()
         _databases.add(self)
-        _set_fork_hook()
+        _fork_gate.hook()
 
     def look(self, sql: str) -> list[Row]:
         """Return the rows of a query on a database that may be another program's: nothing is changed."""
@@ -171,6 +171,10 @@ class Database:
     # Connections ------------------------------------------------------------------------------
 
     def _use(self, work: Callable[..., T], *arguments: Any) -> T:
+        with _fork_gate:
+            return self._work(work, *arguments)
+
+    def _work(self, work: Callable[..., T], *arguments: Any) -> T:
         connection = self._take()
         try:
             try:
@@ -365,22 +369,12 @@ class _Connection(sqlite3.Connection):
     traces: Traces
 
 
-def _set_fork_hook() -> None:
-    global _fork_hook_set
-    if not _fork_hook_set:
-        os.register_at_fork(before=_close_all)
-        _fork_hook_set = True
-
-
 def _close_all() -> None:
-    """Have no connection open at a fork.
-
-    SQLite knows for each process which files it has locked. A child would inherit that knowledge, but not
-    the locks: others could take the log away from under its own connections. (Where this is not called, as
-    under uWSGI, the parent has the locks for as long as it lives.)
-    """
     for each in list(_databases):
         each.close()
+
+
+_fork_gate = ForkGate(_close_all)
 
 
 def _configure(connection: Connection) -> None:
