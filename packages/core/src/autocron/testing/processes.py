@@ -128,9 +128,10 @@ class Program:
         self, command: Sequence[str], folder: Path, environ: Mapping[str, str], output: Path
     ) -> None:
         self._output = output
-        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
             # So it is in what a shell runs in the background, and a program would inherit it.
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            if signal.getsignal(number) is signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)
         with output.open("wb") as file:
             self._process = subprocess.Popen(
                 command,
