@@ -211,18 +211,20 @@ def connect(integration: Integration, *, prefix: str = "") -> Client:
     """
     from autocron.client import Client
     from autocron.processes.log import start_logging
+    from autocron.settings import load_settings
 
     with _process.guard:
         in_worker = _process.worker is not None
         if _process.given and not in_worker:
             raise StartedTwice
         given = integration.settings()
+        worker = _process.worker
+        # Looked at before it is opened: a disk that fails just now is no fault of the application's code.
+        if worker and worker.is_for(load_settings(given, prefix=prefix).settings.database):
+            return worker
         client = Client(
             integration, given, prefix=prefix, autostart=not in_worker, creates=not in_worker
         )
-        if _process.worker is not None and client.is_for_same_database(_process.worker):
-            client.store.close()
-            return _process.worker
         start_logging()
         try:
             if integration.should_start():

@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autocron import events
@@ -89,9 +90,9 @@ class Client:
         """The settings in force."""
         return self.loaded.settings
 
-    def is_for_same_database(self, other: Client) -> bool:
-        """Whether both lead to the same file."""
-        return self._folder == other._folder
+    def is_for(self, database: Path) -> bool:
+        """Whether it leads to that file."""
+        return self._folder == RuntimeFolder.of(database)
 
     def _forget_process(self) -> None:
         """Forget what a forked child must not use: it belongs to the parent."""

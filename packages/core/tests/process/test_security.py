@@ -182,9 +182,7 @@ def test_a_link_that_is_planted_later_is_not_followed(app: Callable[..., Site]) 
     """A worker's lock that leads elsewhere keeps that worker from starting, and touches nothing."""
     site = app(workers=1)
     web = site.web()
-    web.run(
-        "site.add(1).wait(30)"
-    )  # the worker has imported the application, and so looked at the folder
+    assert web.run("site.add(1).wait(30)") == 2
     victim = site.folder / "victim"
     victim.write_text("precious")
     victim.chmod(0o644)
@@ -296,6 +294,8 @@ def environment_of(pid: int) -> list[str]:
 LEADS = """
 if "LEADS" in os.environ and os.getsid(0) != os.getpid():
     os.setpgid(0, 0)  # before it starts anything
+    for number in (signal.SIGINT, signal.SIGQUIT):  # a shell that runs the tests in the background ignores them
+        signal.signal(number, signal.SIG_DFL)
 """
 
 

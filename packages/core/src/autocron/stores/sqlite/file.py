@@ -62,6 +62,7 @@ class DatabaseFile:
         self._anchors: list[int] = []
         self._name = str(self.path)
         self._seen = (0, 0)
+        self._was_emptied = False
 
     @property
     def was_used(self) -> bool:
@@ -85,11 +86,12 @@ class DatabaseFile:
             if status is None:
                 raise faults.gone(self.path)
         self._check(status)
-        if self.is_other(identity(status)):
+        if self._traces is not None and self._traces.file != identity(status):
             self._set_old_log_aside()
         if not self._root_may and not os.access(self.path, os.W_OK, effective_ids=_EFFECTIVE):
             raise faults.read_only(self.path)
         if status.st_size == 0 and not self._may_be_empty(identity(status)):
+            self._was_emptied = True
             raise faults.emptied(self.path)
         return identity(status)
 
@@ -118,8 +120,8 @@ class DatabaseFile:
         return identity(status)
 
     def is_other(self, found: Identity) -> bool:
-        """Whether a file is another than that which this process has used before."""
-        return self._traces is not None and self._traces.file != found
+        """Whether a file is another than that which this process has used before, or has other content."""
+        return self._traces is not None and (self._traces.file != found or self._was_emptied)
 
     def is_same(self, traces: Traces) -> bool:
         """Whether the file that a connection has open still has our name."""
@@ -141,6 +143,7 @@ class DatabaseFile:
 
     def remember(self, traces: Traces) -> None:
         """Keep in mind which files are used; as long as they are held, no other can have their inodes."""
+        self._was_emptied = False
         if traces == self._traces and self._anchors:
             return
         self._seen = (0, 0)
