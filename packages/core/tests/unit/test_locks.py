@@ -64,3 +64,30 @@ def test_a_turn_that_cannot_be_taken_is_done_without(tmp_path, kind):
     (tmp_path / "missing").mkdir()
     with turn:
         assert (tmp_path / "missing" / "callers.lock").exists()
+
+
+FORK_UNKNOWN_TO_PYTHON = """
+import ctypes
+import os
+import sys
+from pathlib import Path
+
+from autocron.processes.locks import Lock, is_held
+
+lock = Lock(Path("parent.lock"))
+assert lock.acquire(wait=False)
+child = ctypes.PyDLL(None).fork()
+if child == 0:
+    own = Lock(Path("child.lock"))
+    own.acquire(wait=False)
+    links = [os.readlink(f"/proc/self/fd/{number}") for number in range(20) if os.path.exists(f"/proc/self/fd/{number}")]
+    os._exit(sum(link.endswith(".lock") for link in links))
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+assert is_held(Path("parent.lock"))
+"""
+
+
+def test_a_child_that_was_forked_without_pythons_knowledge_lets_go_with_its_first_lock(run_program):
+    """No hook runs in it, as under uWSGI; the lock stays its parent's."""
+    done = run_program(FORK_UNKNOWN_TO_PYTHON)
+    assert done.returncode == 0, done.stderr
