@@ -159,7 +159,10 @@ def report(project, load):
 
 @pytest.mark.timeout(MINUTES * 60 + 300)
 def test_no_accepted_job_is_lost(tmp_path):
-    """Each runs, and a second time only if its worker died in the midst of it; nobody meets a locked database."""
+    """Each runs, and a second time only if its worker died in the midst of it; nobody meets a locked database.
+
+    In the end there is one supervisor with its workers, and nothing is left after the server.
+    """
     chance = random.Random(MINUTES)  # the same each time
     with closing(Project(tmp_path)) as project:
         site = Site(project, APPLICATION, chance)
@@ -190,5 +193,12 @@ def test_no_accepted_job_is_lost(tmp_path):
         assert figures["database is locked"] == 0
         assert figures["doubled though no worker died"] == 0
         assert figures["accepted"] > MINUTES * 60  # however slow the machine is
+        roles = ["supervisor"] + ["worker"] * 4
+        wait_until(
+            lambda: sorted(each.role for each in project.autocron_processes()) == roles,
+            or_show=project.autocron_processes,
+        )
+        site.server.end()
+        wait_until(lambda: not project.autocron_processes(), within=10)
         due = {int(moment) for moment, _ in notes(project, "ticks.txt")}
         assert due == set(range(min(due), max(due) + 5, 5))

@@ -139,6 +139,20 @@ class Site:
         self._webs.append(web)
         return web
 
+    def error_of_start(self, user: int | None = None) -> str:
+        """Start the application in vain, as another user if one is given; return the last line that it says."""
+        done = subprocess.run(
+            [sys.executable, "-c", "import site_app"],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            user=user,
+        )
+        assert done.returncode != 0
+        return done.stderr.strip().splitlines()[-1]
+
     def query(self, sql: str, *parameters: Any) -> list[Any]:
         """Return the rows of a query on the database."""
         connection = sqlite3.connect(self.database, timeout=10, isolation_level=None)

@@ -16,21 +16,6 @@ from process_harness import Site, wait_until
 NOBODY = 65534
 
 
-def error_of_start(site: Site, user: int | None = None) -> str:
-    """Start the application in vain, and return the last line of what it says."""
-    done = subprocess.run(
-        [sys.executable, "-c", "import site_app"],
-        cwd=site.folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        user=user,
-    )
-    assert done.returncode != 0
-    return done.stderr.strip().splitlines()[-1]
-
-
 def all_processes(site: Site) -> set[int]:
     """Wait until the supervisor and a worker run, and return their ids."""
     return site.workers() | {site.supervisor()}
@@ -46,7 +31,7 @@ def test_a_database_that_is_a_symbolic_link_is_refused(app: Callable[..., Site])
     target.parent.mkdir()
     site.database.symlink_to(target)
     assert f"is a symbolic link, which may be led elsewhere: name the file itself, {target}" in (
-        error_of_start(site)
+        site.error_of_start()
     )
     assert list(target.parent.iterdir()) == []
     assert not (site.folder / "site.db.autocron").exists()
@@ -70,7 +55,7 @@ def test_a_database_that_is_no_regular_file_is_refused(app: Callable[..., Site],
     """And nobody waits for the other end of a FIFO."""
     site = app()
     make_special(site.database, kind)
-    assert "name a regular file" in error_of_start(site)
+    assert "name a regular file" in site.error_of_start()
 
 
 def test_a_database_of_another_user_is_refused(app: Callable[..., Site]) -> None:
@@ -79,7 +64,7 @@ def test_a_database_of_another_user_is_refused(app: Callable[..., Site]) -> None
     site.web().run("site.add(1).id")
     site.clean_up()
     os.chown(site.database, NOBODY, -1)
-    words = error_of_start(site)
+    words = site.error_of_start()
     assert "belongs to the user nobody, and this process runs as root" in words
 
 
@@ -90,7 +75,7 @@ def test_a_folder_that_everybody_may_write_to_is_refused(
     """With the sticky bit as well, as /tmp has it: the error tells how to make a better one."""
     site = app()
     site.folder.chmod(mode)
-    words = error_of_start(site)
+    words = site.error_of_start()
     assert f"everybody may write to {site.folder}" in words
     assert f"mkdir -m 700 {site.folder}/NAME" in words
     assert f"chmod o-w {site.folder}" in words
@@ -105,7 +90,7 @@ def test_a_folder_whose_parent_everybody_may_write_to_is_refused(app: Callable[.
     code = (site.folder / "site_app.py").read_text()
     site.write(code.replace("site.db", "parent/own/site.db"))
     parent.chmod(0o777)
-    assert f"everybody may write to {parent}" in error_of_start(site)
+    assert f"everybody may write to {parent}" in site.error_of_start()
     parent.chmod(0o1777)
     assert site.web().run("site.add(1).id")
 
@@ -118,7 +103,7 @@ def test_a_log_that_is_a_link_is_refused(app: Callable[..., Site], name: str) ->
     victim.write_text("precious")
     (site.folder / "site.db").touch(0o600)
     (site.folder / name).symlink_to(victim)
-    assert f"{name}: is no regular file" in error_of_start(site)
+    assert f"{name}: is no regular file" in site.error_of_start()
     assert victim.read_text() == "precious"
 
 
@@ -156,7 +141,7 @@ def test_what_is_planted_among_the_run_time_files_is_refused(
     folder = site.folder / "site.db.autocron"
     folder.mkdir(0o700)
     make_special(folder / name, kind, victim)
-    words = error_of_start(site)
+    words = site.error_of_start()
     assert f"{folder / name}: " in words
     assert "was not made by autocron: remove it" in words
     assert (victim.read_text(), victim.stat().st_mode & 0o777) == ("precious", 0o644)
@@ -175,7 +160,7 @@ def test_a_run_time_folder_of_somebody_else_is_refused(app: Callable[..., Site],
     else:
         folder.mkdir(0o700)
         os.chown(folder, NOBODY, -1)
-    assert "is not a folder of yours" in error_of_start(site)
+    assert "is not a folder of yours" in site.error_of_start()
 
 
 def test_a_link_that_is_planted_later_is_not_followed(app: Callable[..., Site]) -> None:

@@ -1,6 +1,7 @@
 import asyncio
+import sqlite3
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 
 import pytest
 
@@ -19,6 +20,7 @@ from autocron.model import Failed, NewJob, Options, Retrying, Schedule
 from autocron.policy import Policy
 from autocron.running import scheduler
 from autocron.running.worker import Surroundings, Worker
+from autocron.stores.sqlite import SqliteStore
 
 NOW = 1_795_000_000.0
 
@@ -287,60 +289,55 @@ def test_a_job_takes_the_state_of_its_store_calls(world):
     assert world.record == ["enter parent", "runs", "leave parent", "flush", "wait"]
 
 
-def test_a_locked_database_is_waited_for(path, until, told):
+class LockedOut:
+    """A worker that has run a job, and cannot store its outcome: another program has the database locked."""
+
+    def __init__(self, path, until, told):
+        self.store = SqliteStore(path, turn=nullcontext(), busy_timeout=0.05)
+        self.store.migrate()
+        self._other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self.world = World(self.store, {"locking": self._lock})
+        self.world.put("locking")
+        self.thread = threading.Thread(target=self.world.worker.run)
+        self.thread.start()
+        until(lambda: any(name == "worker.store_failed" for name, _ in told))
+
+    def _lock(self):
+        self._other.execute("BEGIN IMMEDIATE")
+        return "done"
+
+    def unlock(self):
+        """Have the other program let go."""
+        self._other.execute("ROLLBACK")
+
+    def close(self):
+        """Close the database."""
+        self.thread.join(30)
+        self._other.close()
+        self.store.close()
+
+
+@pytest.fixture
+def locked_out(path, until, told):
+    """Return such a worker."""
+    with closing(LockedOut(path, until, told)) as locked_out:
+        yield locked_out
+
+
+def test_a_locked_database_is_waited_for(locked_out):
     """A worker does not lose a finished job because another program holds the database."""
-    import sqlite3
-    from contextlib import nullcontext
-
-    from autocron.stores.sqlite import SqliteStore
-
-    store = SqliteStore(path, turn=nullcontext(), busy_timeout=0.05)
-    store.migrate()
-    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-
-    def lock():
-        other.execute("BEGIN IMMEDIATE")
-        return "done"
-
-    world = World(store, {"locking": lock})
-    world.put("locking")
-    thread = threading.Thread(target=world.worker.run)
-    thread.start()
-    until(lambda: any(name == "worker.store_failed" for name, _ in told))
-    other.execute("ROLLBACK")
-    thread.join(30)
-    assert store.get("locking").result == '"done"'
-    other.close()
-    store.close()
+    locked_out.unlock()
+    locked_out.thread.join(30)
+    assert locked_out.store.get("locking").result == '"done"'
 
 
-def test_an_outcome_that_could_not_be_stored_is_not_given_back(path, until, told):
+def test_an_outcome_that_could_not_be_stored_is_not_given_back(locked_out):
     """At the end of a worker its job has ended, if there is room for that by then, and runs no more."""
-    import sqlite3
-    from contextlib import nullcontext
-
-    from autocron.stores.sqlite import SqliteStore
-
-    store = SqliteStore(path, turn=nullcontext(), busy_timeout=0.05)
-    store.migrate()
-    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-
-    def lock():
-        other.execute("BEGIN IMMEDIATE")
-        return "done"
-
-    world = World(store, {"locking": lock})
-    world.put("locking")
-    thread = threading.Thread(target=world.worker.run)
-    thread.start()
-    until(lambda: any(name == "worker.store_failed" for name, _ in told))
-    world.worker.stop()
-    other.execute("ROLLBACK")
-    world.worker.give_back()
-    assert (store.get("locking").status, store.get("locking").result) == ("DONE", '"done"')
-    thread.join(30)
-    other.close()
-    store.close()
+    locked_out.world.worker.stop()
+    locked_out.unlock()
+    locked_out.world.worker.give_back()
+    job = locked_out.store.get("locking")
+    assert (job.status, job.result) == ("DONE", '"done"')
 
 
 def test_a_task_can_know_its_job(world):
