@@ -191,7 +191,10 @@ class Client:
         """Let workers know that this task is one, in case that they have not imported its module."""
         try:
             self._folder.add_task(name)
-        except OSError as error:  # most have imported it, so this is no reason not to store the job
+        except (
+            OSError,
+            StoreError,
+        ) as error:  # most have imported it, so this is no reason not to store the job
             events.emit("app.task_not_noted", task=name, error=error)
         else:
             self._noted_tasks.add(name)

@@ -204,14 +204,13 @@ class WorkerProcess:
 
     def _why_to_retire(self, count: int) -> str | None:
         """Return why this worker is to be replaced, after so many jobs; None if it is not."""
-        most_jobs, most_memory = (
-            self._settings.max_jobs_per_worker,
-            self._settings.max_memory_per_worker,
-        )
-        if most_jobs and count >= most_jobs:
+        settings = self._settings
+        if settings.max_jobs_per_worker and count >= settings.max_jobs_per_worker:
             return f"it has run {count} jobs"
-        if most_memory and (memory := resident_megabytes()) > most_memory:
-            return f"it has {memory:.0f} MB of memory in use"
+        if settings.max_memory_per_worker:
+            memory = resident_megabytes()
+            if memory > settings.max_memory_per_worker:
+                return f"it has {memory:.0f} MB of memory in use"
         return None
 
     def _current(self, job: ClaimedJob, store: Store) -> CurrentJob:

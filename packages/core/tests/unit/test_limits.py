@@ -1,3 +1,4 @@
+import math
 import os
 import signal
 import threading
@@ -115,6 +116,22 @@ def test_what_must_not_be_left_half_done_is_not_interrupted(board, limits, modul
     assert limits.interrupted is None
     with pytest.raises(JobStopped):
         os.kill(os.getpid(), SIGNAL)
+
+
+def test_a_worker_has_nothing_to_do_with_an_earlier_one_of_its_number(board, limits):
+    """That was interrupted, and has died of something else before it was killed for that."""
+    keeper = Keeper(board)
+    board.note(3, 1, 0.0, b"earlier")
+    before = signal.signal(SIGNAL, signal.SIG_IGN)
+    keeper.look({3: os.getpid()}, {}, 5)
+    assert keeper.next_look < math.inf
+    signal.signal(SIGNAL, before)
+    keeper.forget(3)
+    assert board.running(3) is None
+    limits.begin(job("later"))
+    keeper.look({3: os.getpid()}, {}, 5)
+    assert keeper.next_look == math.inf
+    assert limits.interrupted is None
 
 
 def test_a_worker_that_does_not_heed_it_is_killed(board):

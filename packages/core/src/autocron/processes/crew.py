@@ -32,12 +32,12 @@ FINISH = b"f"
 END = b"e"
 READY = b"r"
 LEAVING = b"l"
-_LOAD_ERROR = re.compile(rb"e(\d+)\.")
+_LOAD_ERROR = re.compile(rb"t(\d+)\.")
 
 
 def load_error(code: int) -> bytes:
     """Return what a worker says that cannot import the app; the number stands for the traceback."""
-    return b"e%d." % code
+    return b"t%d." % code
 
 
 FREED = b"freed "
@@ -214,7 +214,7 @@ class Crew:
         try:
             # Whoever had this number before is dead: its lock is ours.
             self._reclaim(number, _was_orphaned)
-            self._board.clear(number)
+            self._keeper.forget(number)
             member = self._fork(number, lock)
         except Exception:  # whatever it is, the lock must not stay ours
             lock.release()

@@ -118,9 +118,9 @@ class RuntimeFolder:
 
         Raises:
             OSError: the disk is full, for example.
+            StoreError: somebody else has put something there.
         """
-        flags = os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
-        descriptor = os.open(self.tasks / name, flags, 0o600)
+        descriptor = open_private(self.tasks / name, os.O_WRONLY | os.O_CREAT)
         os.fchmod(descriptor, 0o600)  # whatever the umask
         os.close(descriptor)
 

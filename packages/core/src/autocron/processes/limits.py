@@ -181,6 +181,11 @@ class Keeper:
         self.next_look = math.inf
         """When there will be something to do, by the clock of `time.monotonic`."""
 
+    def forget(self, number: int) -> None:
+        """Forget what an earlier worker of that number has left: its turns begin anew."""
+        self._board.clear(number)
+        self._interrupted.pop(number, None)
+
     def look(
         self, pids: Mapping[int, int], to_stop: Mapping[int, str], kill_after: float
     ) -> dict[int, Interruption]:
