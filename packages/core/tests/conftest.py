@@ -11,7 +11,7 @@ import pytest
 
 import autocron
 from autocron import registry
-from autocron.stores.sqlite import SqliteStore
+from autocron.stores.sqlite import SqliteAdminStore
 
 
 @pytest.fixture(scope="session")
@@ -82,7 +82,7 @@ def path(tmp_path):
 @pytest.fixture
 def store(path):
     """A store on SQLite, for tests that need some store."""
-    store = SqliteStore(path, turn=nullcontext())
+    store = SqliteAdminStore(path, turn=nullcontext())
     store.migrate()
     yield store
     store.close()

@@ -18,7 +18,7 @@ import autocron
 SOURCE = Path(autocron.__file__).parent
 
 ROWS = [
-    {"errors", "model", "policy", "clock", "zones", "settings", "events", "codec"},
+    {"errors", "model", "model_admin", "policy", "clock", "zones", "settings", "events", "codec"},
     {"scheduling"},
     {"tasks", "decorators", "results", "registry", "options", "coroutines", "current"},
     {"stores", "private"},

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from autocron.app import jobs, result, start, stop
-    from autocron.current import CurrentJob, current_job
+    from autocron.current import CurrentJob, current_job, progress
     from autocron.decorators import cron, delay, every
     from autocron.errors import AutocronError, Cancel, JobStopped, Retry, TimeLimitExceeded
-    from autocron.model import Attempt, AttemptOutcome, Job, JobStatus
+    from autocron.model import Attempt, AttemptOutcome, Job, JobStatus, Progress
     from autocron.policy import Exponential
     from autocron.results import Result
     from autocron.settings import Settings
@@ -32,6 +32,7 @@ __all__ = [
     "Job",
     "JobStatus",
     "JobStopped",
+    "Progress",
     "Result",
     "Retry",
     "ScheduledTask",
@@ -43,6 +44,7 @@ __all__ = [
     "delay",
     "every",
     "jobs",
+    "progress",
     "result",
     "start",
     "stop",
@@ -51,10 +53,10 @@ __all__ = [
 # Loaded when they are first used, so that supervisor and tool take only what they need.
 _HOMES = {
     "app": ("jobs", "result", "start", "stop"),
-    "current": ("CurrentJob", "current_job"),
+    "current": ("CurrentJob", "current_job", "progress"),
     "decorators": ("cron", "delay", "every"),
     "errors": ("AutocronError", "Cancel", "JobStopped", "Retry", "TimeLimitExceeded"),
-    "model": ("Attempt", "AttemptOutcome", "Job", "JobStatus"),
+    "model": ("Attempt", "AttemptOutcome", "Job", "JobStatus", "Progress"),
     "policy": ("Exponential",),
     "results": ("Result",),
     "settings": ("Settings",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from autocron import events
 from autocron.clock import Clock, system_clock
 from autocron.current import CurrentJob, enter, leave
-from autocron.errors import StoreError
+from autocron.errors import SettingsError, StoreError
 from autocron.integration import Integration, find_function
 from autocron.model import Attempt, Job, JobStatus, NewJob, Schedule, StoredSchedule
+from autocron.model_admin import EVERY_JOB, Selection
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.locks import CallersTurn, fork_guard
 from autocron.processes.log import start_logging
@@ -22,7 +24,7 @@ from autocron.processes.membership import Membership
 from autocron.processes.spawn import AppCode, Orders
 from autocron.processes.wakeup import SOMETHING_DUE, Sender, wake_listeners
 from autocron.results import Result
-from autocron.settings import LoadedSettings, Settings, load_settings
+from autocron.settings import LoadedSettings, Settings, Source, load_settings
 from autocron.stores.protocol import Store
 from autocron.stores.sqlite import SqliteStore
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from autocron.writer import BackgroundWriter
 
 _MOST_WAKE_UPS = 64
+_LOOK_AT_SETTINGS = 0.5
 
 
 class Client:
@@ -65,25 +68,65 @@ class Client:
     ) -> None:
         self._integration = integration
         self._clock = clock
-        settings = load_settings(given, prefix=prefix).settings
+        self._given, self._prefix = given, prefix
+        self._app_settings = load_settings(given, prefix=prefix)
+        self._autostart = autostart
+        settings = self._app_settings.settings
         self._folder = RuntimeFolder.of(settings.database)
         self.store: Store = _open_store(settings, self._folder, creates=creates)
         """Where the jobs are."""
+        self._settings_version = self._folder.settings_version()
+        self._look_at_settings_at = 0.0
+        self._is_wanted = False
+        self._listener: Listener | None = None
         try:
-            self.loaded: LoadedSettings = load_settings(given, self.store.settings(), prefix=prefix)
-            """The settings, and where each of them comes from."""
+            self._use(self._load_settings())
         except BaseException:  # nobody else could close it
             self.store.close()
             raise
-        self._enabled = self.settings.enabled
-        self._is_durable = self.settings.durability == "full"
-        self._waits = {"wait": True, "background": False, "auto": None}[self.settings.handover]
-        self._starts_processes = autostart and self.settings.autostart and self.settings.enabled
         self._inline: Latest | None = None
         self._noted_tasks: set[str] = set()
         self._guard = threading.RLock()
         self._membership: Membership | None = None
         self._forget_process()
+
+    def _load_settings(self) -> LoadedSettings:
+        return load_settings(self._given, self.store.settings(), prefix=self._prefix)
+
+    def _use(self, loaded: LoadedSettings) -> None:
+        self.loaded = loaded
+        """The settings, and where each of them comes from."""
+        settings = loaded.settings
+        self.store.configure(ttl=settings.ttl, busy_timeout=settings.busy_timeout)
+        self._enabled = settings.enabled
+        self._is_durable = settings.durability == "full"
+        self._waits = {"wait": True, "background": False, "auto": None}[settings.handover]
+        # When an administrator has disabled it, a supervisor waits until it is enabled again.
+        is_enabled = settings.enabled or self._app_settings.settings.enabled
+        self._starts_processes = self._autostart and settings.autostart and is_enabled
+        if self._listener is not None:
+            self._listener.check_interval = settings.check_interval
+
+    def _look_at_settings(self) -> None:
+        """See from time to time whether an administrator has changed them."""
+        now = time.monotonic()
+        if now < self._look_at_settings_at:
+            return
+        self._look_at_settings_at = now + _LOOK_AT_SETTINGS
+        version = self._folder.settings_version()
+        if version == self._settings_version:
+            return
+        try:
+            loaded = self._load_settings()
+        except StoreError:
+            return  # the call will tell; they are looked at again then
+        except SettingsError as error:  # a newer version has set it
+            events.emit("app.settings_wrong", error=error)
+        else:
+            self._use(loaded)
+        self._settings_version = version
+        if self._is_wanted:
+            self.start()
 
     @property
     def settings(self) -> Settings:
@@ -98,7 +141,7 @@ class Client:
         """Forget what a forked child must not use: it belongs to the parent."""
         self._guard = threading.RLock()
         self._writer: BackgroundWriter | None = None
-        self._listener: Listener | None = None
+        self._listener = None
         self._workers = Sender(self._folder.workers_socket)
         self._supervisor = Sender(self._folder.supervisor_socket)
         self._membership = None
@@ -110,6 +153,7 @@ class Client:
         """See to it that there are workers; starting twice does no harm."""
         start_logging()
         self._check_process()
+        self._is_wanted = True
         with self._guard:
             if self._starts_processes and self._membership is None:
                 self._membership = Membership(self._folder, self._orders)
@@ -120,6 +164,7 @@ class Client:
 
         Jobs that were handed over in the background are stored before. Stopping twice does no harm.
         """
+        self._is_wanted = False
         self.flush()  # not within the guard, which those may need who wait for a call
         with self._guard:
             if self._listener is not None:
@@ -159,14 +204,15 @@ class Client:
             argv=sys.argv,
             folder=os.getcwd(),
         )
-        settings = {name: getattr(self.settings, name) for name in self.loaded.sources}
-        return Orders(settings=settings, code=code)
+        admin = self.loaded.values_of(Source.ADMIN)
+        return Orders(self._app_settings.values_of(Source.APP), code, admin)
 
     # Handing over ---------------------------------------------------------------------------
 
     def dispatch(self, jobs: Sequence[NewJob]) -> list[Result[Any]]:
         """Store the jobs, all or none, and return their handles; see the setting `handover`."""
         self._check_process()
+        self._look_at_settings()
         if not self._enabled:
             return [self._run_here(job) for job in jobs]
         if self._waits is True or (self._waits is None and not _in_event_loop()):
@@ -259,7 +305,8 @@ class Client:
     def jobs(self, limit: int, status: JobStatus | None) -> list[Job]:
         """Return the latest jobs, newest first."""
         inline = [] if self._inline is None else self._inline.list(status)
-        return (inline + self.store.latest(limit, status))[:limit]
+        selection = EVERY_JOB if status is None else Selection(statuses=(status,))
+        return (inline + self.store.latest(limit, selection))[:limit]
 
     def attempts(self, job_id: str) -> list[Attempt]:
         """Return the attempts at a job that did not succeed, the first one first."""

@@ -35,7 +35,7 @@ class Listener:
 
     def __init__(self, store: Store, folder: Path, check_interval: float) -> None:
         self._store = store
-        self._check_interval = check_interval
+        self.check_interval = check_interval
         path = folder / f"{os.getpid()}-{new_job_id()[-12:]}.sock"
         try:
             self._inbox = Inbox(path)
@@ -70,7 +70,7 @@ class Listener:
                 if self._outage.lasts:  # nobody has looked meanwhile
                     self._call_back(self._find_ended())
                     self._outage.ended()
-                self._inbox.wait(self._check_interval if self._callbacks else 3600.0)
+                self._inbox.wait(self.check_interval if self._callbacks else 3600.0)
                 if self._closed:
                     break
                 list(self._inbox.messages())

@@ -105,6 +105,31 @@ class ClaimedJob:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job has come, as its task says."""
+
+    done: float
+    """How much of it is done,"""
+    total: float | None
+    """of how much; None if the task does not know."""
+    text: str
+    at: float
+    """When the task said so, in seconds since 1970 UTC."""
+
+    @property
+    def fraction(self) -> float | None:
+        """How much of the whole is done, from 0 to 1; None if that is not known.
+
+        Example:
+            >>> Progress(3, 4, "rows", 0.0).fraction, Progress(3, None, "rows", 0.0).fraction
+            (0.75, None)
+        """
+        if self.total is None:
+            return None
+        return min(1.0, self.done / self.total) if self.total else 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One call of a task, as it is stored. Times are seconds since 1970 UTC.
 
@@ -136,6 +161,8 @@ class Job:
     """How many workers have died of it."""
     cancel_requested: bool = False
     """Whether it was asked to stop while it was running."""
+    progress: Progress | None = None
+    """How far its latest attempt has come, if the task says so."""
 
 
 class AttemptOutcome(str, Enum):
@@ -346,6 +373,8 @@ class WorkerInfo:
     number: int
     pid: int
     started_at: float
+    version: str = ""
+    """Of the autocron that it runs."""
 
 
 def new_job_id() -> str:

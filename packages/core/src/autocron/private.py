@@ -86,23 +86,26 @@ def _name_of(user: int) -> str:
         return str(user)
 
 
-def check_planted(path: Path, status: os.stat_result, *, also: int = stat.S_IFREG) -> None:
+def check_planted(
+    path: Path, status: os.stat_result, *, also: int = stat.S_IFREG, root_may: bool = False
+) -> None:
     """See to it that a run-time file is one that a process of ours has made.
 
     Args:
         path: the file.
         status: of the file itself, not of what it leads to.
         also: what it may be besides a regular file.
+        root_may: whether root may look at a file of somebody else.
 
     Raises:
         StoreError: it is something else, belongs to another user, or has a second name.
     """
-    kind = stat.S_IFMT(status.st_mode)
+    kind, user = stat.S_IFMT(status.st_mode), os.geteuid()
     if kind == stat.S_IFLNK:
         reason = "is a symbolic link"
     elif kind not in (stat.S_IFREG, also):
         reason = f"is {kind_of(status)}"
-    elif status.st_uid != os.geteuid():
+    elif not (status.st_uid == user or (root_may and user == 0)):
         reason = f"belongs to the user {_name_of(status.st_uid)}"
     elif kind == stat.S_IFREG and status.st_nlink > 1:
         reason = "has a second name, a hard link"
@@ -111,8 +114,10 @@ def check_planted(path: Path, status: os.stat_result, *, also: int = stat.S_IFRE
     raise StoreError(path=path, reason=f"{reason}, and was not made by autocron: remove it")
 
 
-def open_private(path: Path, flags: int) -> int:
+def open_private(path: Path, flags: int, *, root_may: bool = False) -> int:
     """Open a run-time file that nobody else can have put there; return its descriptor.
+
+    With `root_may`, root may open what is another user's.
 
     Raises:
         OSError: it cannot be opened.
@@ -124,10 +129,10 @@ def open_private(path: Path, flags: int) -> int:
         descriptor = os.open(path, flags, 0o600)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
-            check_planted(path, os.lstat(path))
+            check_planted(path, os.lstat(path), root_may=root_may)
         raise
     try:
-        check_planted(path, os.fstat(descriptor))
+        check_planted(path, os.fstat(descriptor), root_may=root_may)
     except BaseException:
         os.close(descriptor)
         raise

@@ -10,7 +10,8 @@ from inspect import unwrap
 from typing import Any, Protocol
 
 from autocron.errors import InvalidTask
-from autocron.model import Schedule
+from autocron.model import Options, Schedule
+from autocron.model_admin import KnownTask
 
 MAIN_NAMES = ("__main__", "__mp_main__")
 """What a program's main module is called in its own process, and in a worker's."""
@@ -26,6 +27,10 @@ class RegisteredTask(Protocol):
     @property
     def function(self) -> Callable[..., Any]:
         """What was decorated."""
+
+    @property
+    def defaults(self) -> Options:
+        """The options of its jobs, unless a call says otherwise."""
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
         """Call it with the arguments of a job."""
@@ -141,6 +146,11 @@ def find_schedule(name: str) -> Schedule | None:
 def task_modules() -> set[str]:
     """Return the names of the modules that define tasks, as `import` knows them."""
     return {task.function.__module__ for task, _ in _tasks.values()}
+
+
+def known_tasks() -> list[KnownTask]:
+    """Return all tasks as they are to be stored."""
+    return [KnownTask(name, task.defaults) for name, (task, _) in list(_tasks.items())]
 
 
 def schedules() -> Iterator[Schedule]:

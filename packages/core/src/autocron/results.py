@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 from autocron import codec
 from autocron.errors import JobCancelled, JobFailed, NotStarted, UnknownJob, WaitTimeout
-from autocron.model import Attempt, Job, JobStatus
+from autocron.model import Attempt, Job, JobStatus, Progress
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -116,6 +116,12 @@ class Result(Generic[R]):
         if self._job_if_stored() is None:
             return []
         return self._source.attempts(self._id)
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far the latest attempt has come, if the task says so with `autocron.progress()`."""
+        job = self._job_if_stored()
+        return job.progress if job else None
 
     def cancel(self, *, force: bool = False) -> bool:
         """Have the job not run; return whether it is cancelled.

@@ -103,8 +103,11 @@ def _interpreter(value: Any) -> str | None:
     return value
 
 
-def _setting(read: Callable[[Any], Any], default: Any, *, admin: bool = True) -> Any:
-    return field(default=default, metadata={"read": read, "admin": admin})
+def _setting(
+    read: Callable[[Any], Any], default: Any, *, admin: bool = True, of_worker: bool = False
+) -> Any:
+    metadata = {"read": read, "admin": admin, "of_worker": of_worker}
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,32 +120,32 @@ class Settings:
         (2, 'full', 1800.0)
     """
 
-    database: Path = field(metadata={"read": _database, "admin": False})
+    database: Path = field(metadata={"read": _database, "admin": False, "of_worker": True})
     """The SQLite file; it and its folder of run-time files are made when missing."""
 
     workers: int = _setting(_whole_number(1, MAX_WORKERS), 1)
     """How many worker processes run jobs, 1 to 64."""
 
-    durability: Durability = _setting(_one_of("full", "normal"), "full")
+    durability: Durability = _setting(_one_of("full", "normal"), "full", of_worker=True)
     """What a stored job survives: `"full"` also power loss, `"normal"` any crash of a process."""
 
     autostart: bool = _setting(_switch, True, admin=False)
     """Whether `start()` sees to it that there are worker processes, or only connects."""
 
     enabled: bool = _setting(_switch, True)
-    """Off: delayed functions run in the caller, and nothing is started."""
+    """Off: delayed functions run in the caller, and there are no workers."""
 
     handover: Handover = _setting(_one_of("auto", "wait", "background"), "auto")
     """Whether a call returns when its job is stored (`"wait"`), or leaves that to a thread
     (`"background"`); `"auto"` waits unless the call is made in an event loop."""
 
-    ttl: float = _setting(_seconds(0, HUNDRED_YEARS), DEFAULT_TTL)
+    ttl: float = _setting(_seconds(0, HUNDRED_YEARS), DEFAULT_TTL, of_worker=True)
     """For how long the outcome of a job is kept, unless the task says otherwise."""
 
-    timezone: str | None = _setting(_timezone, None)
+    timezone: str | None = _setting(_timezone, None, of_worker=True)
     """The time zone of schedules that do not name one, such as `"Europe/Berlin"`; None for the machine's."""
 
-    shutdown_timeout: float = _setting(_seconds(0, 3600), 8.0)
+    shutdown_timeout: float = _setting(_seconds(0, 3600), 8.0, of_worker=True)
     """For how long running jobs may go on when the app has ended; then they are given back."""
 
     kill_after: float = _setting(_seconds(0, 3600), 5.0)
@@ -152,19 +155,19 @@ class Settings:
     crash_limit: int = _setting(_whole_number(1, 1000), 3)
     """After how many workers that died of it a job is not tried again."""
 
-    max_jobs_per_worker: int = _setting(_whole_number(0, 1_000_000_000), 0)
+    max_jobs_per_worker: int = _setting(_whole_number(0, 1_000_000_000), 0, of_worker=True)
     """After how many jobs a worker is replaced by a new one; 0 for never."""
 
-    max_memory_per_worker: int = _setting(_whole_number(0, 1_000_000), 0)
+    max_memory_per_worker: int = _setting(_whole_number(0, 1_000_000), 0, of_worker=True)
     """Above how much memory, in megabytes, a worker is replaced after its job; 0 for no limit."""
 
-    busy_timeout: float = _setting(_seconds(0.01, 3600), 30.0)
+    busy_timeout: float = _setting(_seconds(0.01, 3600), 30.0, of_worker=True)
     """For how long to wait for another program's lock on the database."""
 
-    check_interval: float = _setting(_seconds(1, 3600), 30.0)
+    check_interval: float = _setting(_seconds(1, 3600), 30.0, of_worker=True)
     """After how long without a wake-up an idle process looks for work all the same."""
 
-    python: str | None = _setting(_interpreter, None, admin=False)
+    python: str | None = _setting(_interpreter, None, admin=False, of_worker=True)
     """The interpreter for worker processes; None for the one that runs the app."""
 
 
@@ -174,8 +177,19 @@ class LoadedSettings(NamedTuple):
     settings: Settings
     sources: dict[str, Source]
 
+    def values_of(self, source: Source) -> dict[str, Any]:
+        """Return the values that come from one place, by name."""
+        names = [name for name, found in self.sources.items() if found is source]
+        return {name: getattr(self.settings, name) for name in names}
+
 
 _FIELDS = {field.name: field for field in fields(Settings)}
+
+
+def settings_of_worker(settings: Settings) -> dict[str, Any]:
+    """Return what a worker reads once, when it starts: other values need another worker."""
+    names = [name for name, field in _FIELDS.items() if field.metadata["of_worker"]]
+    return {name: getattr(settings, name) for name in names}
 
 
 def load_settings(

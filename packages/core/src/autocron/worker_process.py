@@ -25,7 +25,7 @@ from autocron.current import CurrentJob
 from autocron.errors import StoreError
 from autocron.integration import Integration, find_function
 from autocron.model import ClaimedJob
-from autocron.processes import crew
+from autocron.processes import line as talk
 from autocron.processes.folder import RuntimeFolder, read_private, write_private
 from autocron.processes.limits import Board, Limits
 from autocron.processes.locks import WorkersTurn, adopt
@@ -35,6 +35,7 @@ from autocron.processes.succession import Succession
 from autocron.processes.wakeup import SOMETHING_DUE, Sender, WorkersInbox, wake_listeners
 from autocron.running import scheduler
 from autocron.running.outage import Outage
+from autocron.running.progress import ProgressWriter
 from autocron.running.worker import Surroundings, Worker
 from autocron.stores.protocol import Store
 from autocron.stores.sqlite import SqliteStore
@@ -84,14 +85,14 @@ class WorkerProcess:
             is_loaded = self._load()
         except BaseException:  # the boundary around the application's code
             self._report_failed_load(traceback.format_exc())
-            return crew.LOAD_FAILED
+            return talk.LOAD_FAILED
         if not is_loaded:
             return 0
         with suppress(OSError):  # the disk has become read-only
             self._folder.load_error.unlink(missing_ok=True)
         assert self._worker is not None
         self._tell_supervisor(SOMETHING_DUE)
-        self._say(crew.READY)
+        self._say(talk.READY)
         events.emit("worker.ready", number=self._orders.number, pid=os.getpid())
         self._worker.run()
         self._client.stop()
@@ -129,8 +130,11 @@ class WorkerProcess:
             schedules, generation = registry.schedules(), self._orders.generation
             # The application may have chosen its zone in TZ while it was imported; the supervisor has not.
             zone = self._settings.timezone
+            tasks = registry.known_tasks()
             self._persist(
-                lambda: scheduler.register(store, schedules, system_clock(), zone, generation)
+                lambda: scheduler.register(
+                    store, schedules, system_clock(), zone, generation, tasks
+                )
             )
         is_durable = self._settings.durability == "full"
         surroundings = self._surroundings(integration, store)
@@ -157,7 +161,7 @@ class WorkerProcess:
         """Log a traceback, but not for each worker and each time that it is tried again."""
         number, file = self._orders.number, self._folder.load_error
         code = zlib.crc32(text.encode("utf-8", "backslashreplace"))
-        self._say(crew.load_error(code))
+        self._say(talk.load_error(code))
         if code in (self._orders.load_error, self._known_load_error()):
             error = text.rstrip().rpartition("\n")[2]
             events.emit("worker.load_failed_again", number=number, error=error)
@@ -175,18 +179,19 @@ class WorkerProcess:
     def _surroundings(self, integration: Integration, store: Store) -> Surroundings:
         descriptor = self._orders.descriptors["workers"]
         inbox = WorkersInbox(descriptor, self._own_end.fileno())
+        progress = ProgressWriter(store.set_progress)
         return Surroundings(
             find_function=lambda name: find_function(name, self._is_known),
             limits=Limits(self._board, self._orders.number, self._call_supervisor),
             job_context=integration.job_context,
             wake_next=self._wake_next,
             wait_for_work=lambda: inbox.wait(self._settings.check_interval),
-            before_settling=self._client.flush,
-            current=lambda job: self._current(job, store),
+            before_settling=lambda: self._before_settling(progress),
+            current=lambda job: self._current(job, store, progress),
             look_again=self._call_supervisor,
             is_outdated=self._check_code,
             why_to_retire=self._why_to_retire,
-            retire=lambda: self._say(crew.LEAVING),
+            retire=lambda: self._say(talk.LEAVING),
             notify=lambda: wake_listeners(self._folder.listeners),
         )
 
@@ -213,10 +218,15 @@ class WorkerProcess:
                 return f"it has {memory:.0f} MB of memory in use"
         return None
 
-    def _current(self, job: ClaimedJob, store: Store) -> CurrentJob:
+    def _before_settling(self, progress: ProgressWriter) -> None:
+        self._client.flush()
+        progress.flush()
+
+    def _current(self, job: ClaimedJob, store: Store, progress: ProgressWriter) -> CurrentJob:
         due = None if job.scheduled_for is None else self._in_zone(job.task, job.scheduled_for)
         is_cancel_requested = partial(store.is_cancel_requested, job.id)
-        return CurrentJob(job.id, job.task, job.attempt, due, is_cancel_requested)
+        report = partial(progress.put, job)
+        return CurrentJob(job.id, job.task, job.attempt, due, is_cancel_requested, report)
 
     def _in_zone(self, task: str, moment: float) -> datetime:
         """Return a time in the zone of the schedule of a task."""
@@ -231,11 +241,11 @@ class WorkerProcess:
     def _obey(self) -> None:
         """Do what the supervisor says, and end when it has hung up."""
         while command := self._hear():
-            if command == crew.CHECK_CODE:
+            if command == talk.CHECK_CODE:
                 self._check_code()
-            elif command == crew.FINISH:
+            elif command == talk.FINISH:
                 self._stop()
-            elif command == crew.END:
+            elif command == talk.END:
                 self._was_asked_to_end = True
         if not self._was_asked_to_end:
             self._may_exit.clear()
@@ -310,7 +320,7 @@ class WorkerProcess:
         events.emit("worker.outdated", number=self._orders.number, file=changed)
         self._await_registration()
         self._stop()
-        self._say(crew.LEAVING)
+        self._say(talk.LEAVING)
         return True
 
     def _has_changed(self, file: str) -> bool:

@@ -163,8 +163,8 @@ def test_status_shows_who_is_alive(ask, path, store):
     found = ask("status")
     assert (found["application"], found["supervisor"]) == ("running", "running")
     assert found["workers"] == [
-        {"number": 1, "pid": 101, "started_at": NOW, "alive": False},
-        {"number": 2, "pid": 102, "started_at": NOW, "alive": True},
+        {"number": 1, "pid": 101, "started_at": NOW, "version": "", "alive": False},
+        {"number": 2, "pid": 102, "started_at": NOW, "version": "", "alive": True},
     ]
     for lock in locks:
         lock.release()

@@ -173,7 +173,7 @@ def is_confirmed(site: Site) -> bool:
 
 def generation(site: Site) -> int:
     """Return the number of the present generation of workers."""
-    ((number,),) = site.query("SELECT number FROM autocron_generation")
+    ((number,),) = site.query("SELECT generation FROM autocron_state")
     return int(number)
 
 

@@ -9,10 +9,10 @@ import sqlite3
 from contextlib import closing, nullcontext
 from pathlib import Path
 
-from autocron.stores.sqlite import SqliteStore
+from autocron.stores.sqlite import SqliteAdminStore
 
 def open_store(folder, **more):
-    return SqliteStore(Path(folder, "jobs.db"), turn=nullcontext(), **more)
+    return SqliteAdminStore(Path(folder, "jobs.db"), turn=nullcontext(), **more)
 
 def make_newer(folder):
     with closing(sqlite3.connect(Path(folder, "jobs.db"))) as connection:
@@ -44,8 +44,8 @@ def open_store(functions, tmp_path):
     """A function that connects to the test's data once more."""
     stores = []
 
-    def connect(**more):
-        stores.append(functions["open_store"](tmp_path, **more))
+    def connect(folder=tmp_path, **more):
+        stores.append(functions["open_store"](folder, **more))
         return stores[-1]
 
     yield connect
@@ -71,8 +71,8 @@ def now():
 def put(store):
     """A function that puts jobs with the given ids in, and returns them."""
 
-    def put(*job_ids, now=NOW, **options):
-        jobs = [NewJob(job_id, "shop.task", "[[],{}]", Options(**options)) for job_id in job_ids]
+    def put(*job_ids, task="shop.task", now=NOW, **options):
+        jobs = [NewJob(job_id, task, "[[],{}]", Options(**options)) for job_id in job_ids]
         store.enqueue(jobs, now)
         return jobs
 

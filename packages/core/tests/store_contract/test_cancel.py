@@ -105,7 +105,7 @@ def test_a_job_can_begin_anew(store, put, now, how):
         store.settle(store.claim(1, now), FAILURE, now)
     else:
         store.cancel("a", now)
-    assert store.try_again("a")
+    assert store.try_again("a", now)
     job = store.get("a")
     assert (job.status, job.finished_at, job.cancel_requested) == ("WAITING", None, False)
     again = store.claim(1, now)
@@ -127,5 +127,5 @@ def test_only_what_has_ended_without_success_begins_anew(store, put, now):
     store.settle(store.claim(1, now), Succeeded("1"), now)
     store.claim(1, now)
     before = [store.get(job_id) for job_id in "abc"]
-    assert [store.try_again(job_id) for job_id in "abcd"] == [False] * 4
+    assert [store.try_again(job_id, now) for job_id in "abcd"] == [False] * 4
     assert [store.get(job_id) for job_id in "abc"] == before

@@ -1,4 +1,5 @@
 from autocron.model import Failed, JobStatus, Released, Retrying, Succeeded
+from autocron.model_admin import Selection
 
 
 def test_there_may_be_no_such_job(store):
@@ -30,7 +31,9 @@ def make_one_of_each(store, put, now):
 def test_jobs_are_found_by_their_status(store, put, now):
     """For later, for another attempt or for a worker: all of these are waiting."""
     make_one_of_each(store, put, now)
-    found = {status: [job.id for job in store.latest(10, status)] for status in JobStatus}
+    found = {
+        status: [job.id for job in store.latest(10, Selection((status,)))] for status in JobStatus
+    }
     assert found == {
         "WAITING": ["later", "waiting", "retrying"],
         "RUNNING": ["running"],
@@ -38,8 +41,12 @@ def test_jobs_are_found_by_their_status(store, put, now):
         "ERROR": ["failed"],
         "CANCELLED": [],
     }
-    assert [job.id for job in store.latest(1, JobStatus.WAITING)] == ["later"]
-    assert all(job.status is status for status in JobStatus for job in store.latest(10, status))
+    assert [job.id for job in store.latest(1, Selection((JobStatus.WAITING,)))] == ["later"]
+    assert all(
+        job.status is status
+        for status in JobStatus
+        for job in store.latest(10, Selection((status,)))
+    )
 
 
 def test_jobs_are_counted_by_their_status(store, put, now):

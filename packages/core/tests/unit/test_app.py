@@ -120,10 +120,10 @@ def test_wrong_settings_start_nothing(path, settings):
         autocron.jobs()
 
 
-def test_a_wrong_stored_setting_leaves_nothing_open(path, started):
+def test_a_wrong_stored_setting_leaves_nothing_open(path, store):
     """What an older version or another hand has stored is named, and the database is let go of."""
-    autocron.app.current_client().store.change_settings({"workers": 0})
-    autocron.stop()
+    store.change_settings({"workers": 0})
+    store.close()
     with pytest.raises(SettingsError, match="workers"):
         autocron.start(path, autostart=False)
     open_files = {os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")}

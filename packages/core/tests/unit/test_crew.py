@@ -14,7 +14,7 @@ from autocron.processes.spawn import AppCode, Orders
 from autocron.stores.sqlite import SqliteStore
 
 NOW = 1_795_000_000.0
-ORDERS = Orders({"database": "jobs.db", "workers": 1, "shutdown_timeout": 1.0}, AppCode("a:b", {}))
+ORDERS = Orders({"database": "jobs.db", "shutdown_timeout": 1.0}, AppCode("a:b", {}))
 
 
 @pytest.fixture
@@ -71,6 +71,6 @@ def test_a_worker_that_could_not_be_started_leaves_its_lock(crew, folder, locked
     with locked():
         for _ in range(3):
             with pytest.raises(StoreError):
-                crew.fill()
+                crew.keep(1)
     assert not is_held(folder.worker_lock(1))
     assert not folder.worker_lock(2).exists()

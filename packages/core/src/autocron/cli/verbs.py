@@ -15,13 +15,14 @@ from autocron.cli.output import Facts, Part, Report, Table, Text
 from autocron.clock import system_clock
 from autocron.errors import DatabaseUnusable, NotRetryable, SettingsError, UnknownJob
 from autocron.model import Job, JobStatus
+from autocron.model_admin import Selection
 from autocron.policy import policy_to_text
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.locks import is_held
 from autocron.processes.wakeup import SOMETHING_DUE, Sender, wake_listeners
 from autocron.settings import LoadedSettings, Settings, Source, read_setting
-from autocron.stores.protocol import Store
-from autocron.stores.sqlite import SqliteStore
+from autocron.stores.protocol import AdminStore
+from autocron.stores.sqlite import SqliteAdminStore
 
 _TIMES = ("enqueued_at", "run_at", "started_at", "finished_at", "scheduled_for")
 _LATER = "This is in force when the application is next started or reloaded."
@@ -33,7 +34,7 @@ class Opened:
 
     path: Path
     folder: RuntimeFolder
-    store: Store
+    store: AdminStore
     configured: LoadedSettings | None = None
     """What the application has configured, if that is known."""
 
@@ -49,7 +50,9 @@ def opened(path: Path, configured: LoadedSettings | None = None) -> Iterator[Ope
         reason = "there is no such file: name the one that the application uses"
         raise DatabaseUnusable(path=path, reason=reason)
     # Without a turn: its lock would be one more file, and only serves fairness.
-    store = SqliteStore(path, turn=nullcontext(), busy_timeout=5.0, creates=False, root_may=True)
+    store = SqliteAdminStore(
+        path, turn=nullcontext(), busy_timeout=5.0, creates=False, root_may=True
+    )
     with closing(store):
         store.check_is_ours()  # before `migrate` would make it so
         store.migrate()
@@ -88,7 +91,9 @@ def show_status(database: Opened, _arguments: Namespace) -> Report:
 
 def list_jobs(database: Opened, arguments: Namespace) -> Report:
     """Show the latest jobs, newest first."""
-    found = database.store.latest(arguments.limit, arguments.status)
+    found = database.store.latest(
+        arguments.limit, Selection((arguments.status,)) if arguments.status else Selection()
+    )
     rows = [
         [job.id, job.task, job.status, job.attempt, _moment(job.enqueued_at), _remark(job)]
         for job in found
@@ -164,7 +169,7 @@ def cancel_job(database: Opened, arguments: Namespace) -> Report:
 
 def retry_job(database: Opened, arguments: Namespace) -> Report:
     """Let a job that has failed or was cancelled begin anew, with all its retries."""
-    if not database.store.try_again(arguments.id):
+    if not database.store.try_again(arguments.id, system_clock()):
         found = database.store.get(arguments.id)
         if found is None:
             raise UnknownJob(id=arguments.id)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import gc
 import os
-import re
 import signal
 import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from autocron import events
 from autocron.clock import Clock
@@ -19,30 +18,24 @@ from autocron.model import ClaimedJob, Outcome, WorkerInfo
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.holders import holders
 from autocron.processes.limits import STOP, Board, Interruption, Keeper
+from autocron.processes.line import (
+    CHECK_CODE,
+    END,
+    LEAVING,
+    LOAD_ERROR,
+    LOAD_FAILED,
+    READY,
+    Member,
+)
 from autocron.processes.locks import Lock, when_free
-from autocron.processes.spawn import Orders, settings_from
+from autocron.processes.spawn import VERSION, Orders, settings_from
 from autocron.processes.wakeup import wake_listeners
 from autocron.running import maintenance, verdict
 from autocron.settings import MAX_WORKERS
 from autocron.stores.protocol import Store
 
-# What the supervisor says to a worker, and a worker to its supervisor, on the line between them.
-CHECK_CODE = b"c"
-FINISH = b"f"
-END = b"e"
-READY = b"r"
-LEAVING = b"l"
-_LOAD_ERROR = re.compile(rb"t(\d+)\.")
-
-
-def load_error(code: int) -> bytes:
-    """Return what a worker says that cannot import the app; the number stands for the traceback."""
-    return b"t%d." % code
-
-
 FREED = b"freed "
-LOAD_FAILED = 78
-"""The status of a worker that could not import the app: EX_CONFIG of sysexits.h(3head)."""
+"""What a thread of the supervisor says to it: a lock is free, that of the worker whose number follows."""
 
 _HIGHEST_NUMBER = 4 * MAX_WORKERS  # while old ones finish, new ones have other numbers
 _FIRST_PAUSE = 0.2
@@ -52,52 +45,6 @@ _KILL_AFTER = 1.0
 # After a loss of power, or when everything was killed, which is no fault of the jobs that ran.
 _ORPHANED = "the worker ended together with its supervisor"
 _LATE = "the application ended while it was running, and it did not end in time"
-
-
-@dataclass
-class _Member:
-    """A worker as its supervisor sees it: its process, and the line to it."""
-
-    number: int
-    pid: int
-    line: socket.socket | None
-    is_finishing: bool = False
-    ending_since: float | None = None
-    killed: bool = False
-    """Whether it was killed since it did not end in time,"""
-    killed_for: Interruption | None = None
-    """or since what it ran did not."""
-    status: int | None = None
-    """How it has ended, if it has; then its process id may be another's."""
-
-    def send(self, command: bytes) -> None:
-        if self.line is not None:
-            with suppress(OSError):  # it has ended, which `reap` will see
-                self.line.send(command)
-
-    def receive(self) -> bytes:
-        """Return what it has said since the last look; never waits."""
-        if self.line is None:
-            return b""
-        try:
-            said = self.line.recv(100)
-        except BlockingIOError:
-            return b""
-        except OSError:  # it has ended in the midst of what we had said
-            said = b""
-        if not said:  # it has ended, and there is nothing to wait for on the line
-            self.hang_up()
-        return said
-
-    @property
-    def is_active(self) -> bool:
-        """Whether it is to take more jobs."""
-        return not self.is_finishing and self.ending_since is None
-
-    def hang_up(self) -> None:
-        if self.line is not None:
-            self.line.close()
-            self.line = None
 
 
 class BecomeWorker(BaseException):
@@ -141,7 +88,7 @@ class Crew:
         self._workers_socket = workers_socket
         self._tell_supervisor = tell_supervisor
         self._clock = clock
-        self._members: dict[int, _Member] = {}
+        self._members: dict[int, Member] = {}
         self._strangers: dict[int, float] = {}
         """Workers of earlier supervisors, and until when they may end by themselves."""
         self._board = Board(_HIGHEST_NUMBER)
@@ -164,21 +111,28 @@ class Crew:
         Returns:
             Whether any are left that go on.
         """
-        is_same = orders.asks_for_same(self._orders)
-        for member in self._members.values():
-            member.send(CHECK_CODE if is_same else FINISH)
-            member.is_finishing |= not is_same
+        self.configure(orders)
+        for member in self._active:
+            member.send(CHECK_CODE)
+        return bool(self._active)
+
+    def configure(self, orders: Orders) -> None:
+        """Use other settings from now on; workers that have other ones are replaced."""
+        if not orders.asks_for_same(self._orders):
+            self.replace_all()
         self._orders = orders
         self._settings = settings_from(orders)
         self._pause = _FIRST_PAUSE
         self._start_again_at = 0.0  # what kept workers from starting may be mended
-        return any(member.is_active for member in self._members.values())
 
     def replace_all(self) -> None:
         """Have other workers take the place of the present ones, each of which ends after its job."""
         for member in self._members.values():
-            member.send(FINISH)
-            member.is_finishing = True
+            member.finish()
+
+    @property
+    def _active(self) -> list[Member]:
+        return [member for member in self._members.values() if member.is_active]
 
     @property
     def descriptors(self) -> list[int]:
@@ -191,18 +145,24 @@ class Crew:
             said = member.receive()
             if READY in said:
                 self._pause = _FIRST_PAUSE  # a later crash is a new one
-            if found := _LOAD_ERROR.search(said):
+            if found := LOAD_ERROR.search(said):
                 self._load_error = int(found[1])  # those that come after it need not tell it again
             if LEAVING in said:
-                member.is_finishing = True  # `fill` starts another, however long it takes to end
+                member.is_finishing = True  # `keep` starts another, however long it takes to end
 
-    def fill(self) -> None:
-        """Start workers until there are as many as wanted, not counting those that are ending."""
+    def keep(self, wanted: int) -> None:
+        """Have as many workers as wanted, not counting those that are ending.
+
+        Those that are too many finish the job that they are running; idle ones go first.
+        """
+        idle_last = sorted(self._active, key=lambda each: self._board.running(each.number) is None)
+        for member in idle_last[wanted:]:
+            member.finish()
         if time.monotonic() < self._start_again_at:
             return
-        active = sum(member.is_active for member in self._members.values())
+        active = len(self._active)
         for number in range(1, _HIGHEST_NUMBER + 1):
-            if active >= self._settings.workers:
+            if active >= wanted:
                 return
             if number not in self._members:
                 active += self._start(number)
@@ -220,11 +180,11 @@ class Crew:
             lock.release()
             raise
         self._members[number] = member
-        self._store.add_worker(WorkerInfo(number, member.pid, self._clock()))
+        self._store.add_worker(WorkerInfo(number, member.pid, self._clock(), VERSION))
         events.emit("worker.started", number=number, pid=member.pid)
         return True
 
-    def _fork(self, number: int, lock: Lock) -> _Member:
+    def _fork(self, number: int, lock: Lock) -> Member:
         """Fork a worker. It has all imports of this small process, in memory that they share.
 
         Raises:
@@ -258,7 +218,7 @@ class Crew:
             raise BecomeWorker(orders, theirs.detach(), self._board)
         os.close(held)
         theirs.close()
-        return _Member(number, pid, ours)
+        return Member(number, pid, ours)
 
     def recover(self) -> None:
         """Put back the jobs of workers that earlier supervisors left behind, dead or ending."""
@@ -313,13 +273,13 @@ class Crew:
             self._tell_end(member, was_running)
         return len(ended)
 
-    def _put_back(self, member: _Member) -> int:
+    def _put_back(self, member: Member) -> int:
         """Let go on what a worker was running that has ended; return how many jobs that were."""
         was_running = self._reclaim(member.number, lambda job: self._judge(member, job))
         self._store.remove_worker(member.number)
         return was_running
 
-    def _judge(self, member: _Member, job: ClaimedJob) -> Outcome:
+    def _judge(self, member: Member, job: ClaimedJob) -> Outcome:
         """Return what becomes of a job whose worker has ended in the midst of it."""
         match member.killed_for:
             case Interruption(job=job_id, why=why) if job_id == job.id:
@@ -336,7 +296,7 @@ class Crew:
             return verdict.after_loss(job, reason)
         return verdict.after_crash(job, reason, self._settings.crash_limit)
 
-    def _tell_end(self, member: _Member, was_running: int) -> None:
+    def _tell_end(self, member: Member, was_running: int) -> None:
         """Log how a worker has ended, and wait before the next one starts if it should not have."""
         number, pid = member.number, member.pid
         if member.killed:
@@ -407,13 +367,13 @@ class Crew:
             with suppress(ProcessLookupError):  # it has just ended
                 os.kill(pid, signal.SIGKILL)
 
-    def _deadline(self, member: _Member) -> float:
+    def _deadline(self, member: Member) -> float:
         if member.ending_since is None or member.status is not None:
             return float("inf")
         return member.ending_since + self._settings.shutdown_timeout + _KILL_AFTER
 
     def seconds_to_next_act(self) -> float:
-        """Return after how many seconds `fill` or `kill_late` will have something to do."""
+        """Return after how many seconds `keep` or `kill_late` will have something to do."""
         times = [self._deadline(member) for member in self._members.values() if not member.killed]
         times += self._strangers.values()
         if self._start_again_at > time.monotonic():

@@ -46,10 +46,13 @@ class RuntimeFolder:
                 for entry in entries:
                     if Path(entry.path) not in folders:
                         _check_entry(Path(entry.path))
+        with suppress(OSError):  # a full disk; then changes are seen at the next start
+            _touch(self.settings_mark)
 
     def remove_if_unused(self) -> None:
         """Remove the folder again if nobody has used it: its database is none."""
         with suppress(OSError):  # it is not empty
+            self.settings_mark.unlink(missing_ok=True)
             self.listeners.rmdir()
             self.tasks.rmdir()
             self.path.rmdir()
@@ -82,6 +85,23 @@ class RuntimeFolder:
     def worker_lock(self, number: int) -> Path:
         """Held by the worker of that number."""
         return self.path / f"worker-{number}.lock"
+
+    @property
+    def settings_mark(self) -> Path:
+        """An empty file whose time tells when an administrator has changed settings."""
+        return self.path / "settings.mark"
+
+    def settings_version(self) -> int:
+        """Return what is another number whenever an administrator has changed settings."""
+        try:
+            return os.stat(self.settings_mark).st_mtime_ns
+        except OSError:  # the folder was deleted, for example
+            return 0
+
+    def tell_settings_changed(self) -> None:
+        """Have processes of the app look at the settings; makes no file, as it may be root who calls it."""
+        with suppress(FileNotFoundError):  # then nothing runs that would have to be told
+            os.utime(self.settings_mark, follow_symlinks=False)
 
     @property
     def callers_lock(self) -> Path:
@@ -120,13 +140,17 @@ class RuntimeFolder:
             OSError: the disk is full, for example.
             StoreError: somebody else has put something there.
         """
-        descriptor = open_private(self.tasks / name, os.O_WRONLY | os.O_CREAT)
-        os.fchmod(descriptor, 0o600)  # whatever the umask
-        os.close(descriptor)
+        _touch(self.tasks / name)
 
     def has_task(self, name: str) -> bool:
         """Whether a process of the app has a task of that name."""
         return "/" not in name and os.path.lexists(self.tasks / name)
+
+
+def _touch(path: Path) -> None:
+    descriptor = open_private(path, os.O_WRONLY | os.O_CREAT)
+    os.fchmod(descriptor, 0o600)  # whatever the umask
+    os.close(descriptor)
 
 
 def _make_private(path: Path) -> None:
@@ -188,12 +212,12 @@ def write_private(path: Path, content: bytes) -> None:
         raise
 
 
-def read_private(path: Path) -> bytes:
-    """Return what `write_private` has written.
+def read_private(path: Path, *, root_may: bool = False) -> bytes:
+    """Return what `write_private` has written; root may want to see what is another user's.
 
     Raises:
         OSError: it cannot be read.
         StoreError: it was put there by somebody else.
     """
-    with open(open_private(path, os.O_RDONLY), "rb") as file:
+    with open(open_private(path, os.O_RDONLY, root_may=root_may), "rb") as file:
         return file.read()

@@ -43,7 +43,12 @@ _LONGEST_ID = 40
 _ONCE_MORE = 0.2
 
 # Short things that a task does when it hands over a call: taking a lock, and counting what is on its way.
-_DELICATE = ("autocron.processes.locks", "autocron.stores.sqlite.forks", "autocron.writer")
+_DELICATE = (
+    "autocron.processes.locks",
+    "autocron.running.progress",
+    "autocron.stores.sqlite.forks",
+    "autocron.writer",
+)
 
 
 @dataclass(frozen=True)

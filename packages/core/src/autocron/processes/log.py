@@ -37,6 +37,10 @@ LINES: dict[str, tuple[int, str]] = {
         logging.WARNING,
         "calls are stored again after %(seconds).0f s, in which %(count)d could not be stored",
     ),
+    "app.settings_wrong": (
+        logging.ERROR,
+        "what was set with the tool cannot be used, so all stays as it is: %(error)s",
+    ),
     "app.listener_failed": (
         logging.ERROR,
         "waiting for jobs: %(error)s; trying again until it works",
@@ -81,6 +85,12 @@ LINES: dict[str, tuple[int, str]] = {
         logging.ERROR,
         "supervisor: what the newest process wants cannot be read, so all stays as it is: %(error)s",
     ),
+    "supervisor.settings_wrong": (
+        logging.ERROR,
+        "supervisor: what was set with the tool cannot be used, so all stays as it is: %(error)s",
+    ),
+    "supervisor.settings_changed": (logging.INFO, "supervisor: settings were changed"),
+    "supervisor.restarting": (logging.INFO, "supervisor: workers are replaced, as was asked for"),
     "supervisor.started": (logging.INFO, "supervisor runs (pid %(pid)d) for %(database)s"),
     "supervisor.draining": (logging.INFO, "supervisor: %(reason)s, so workers finish and end"),
     "supervisor.resumed": (logging.INFO, "supervisor: the app is back, so workers go on"),

@@ -17,7 +17,9 @@ from typing import Any
 
 import autocron
 from autocron.processes.folder import read_private, write_private
-from autocron.settings import Settings
+from autocron.settings import Settings, load_settings, settings_of_worker
+
+VERSION: str = autocron.__version__
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,12 @@ class Orders:
     """All that a supervisor or worker is told at its start."""
 
     settings: dict[str, Any]
+    """What the application has configured, by name,"""
     code: AppCode
+    admin: dict[str, Any] = field(default_factory=dict)
+    """and what an administrator has set."""
+    version: str = VERSION
+    """Of the autocron that the web process runs."""
     number: int = 0
     generation: int | None = None
     load_error: int = 0
@@ -52,15 +59,15 @@ class Orders:
         """Whether workers with these orders would be the same as with the other ones.
 
         Arguments and current directory do not count: a script that imports the application has
-        others, and should not have the workers replaced.
+        others, and should not have the workers replaced. Nor do settings that workers do not read.
         """
-        ours, theirs = self.code, other.code
-        return (self.settings, ours.integration, ours.data, ours.path) == (
-            other.settings,
-            theirs.integration,
-            theirs.data,
-            theirs.path,
-        )
+        return self._worker == other._worker
+
+    @property
+    def _worker(self) -> tuple[Any, ...]:
+        code = self.code
+        settings = settings_of_worker(settings_from(self))
+        return settings, code.integration, code.data, code.path
 
     def to_json(self) -> bytes:
         """Return the orders as JSON."""
@@ -91,8 +98,8 @@ def version_of_orders(path: Path) -> tuple[int, int] | None:
     return status.st_ino, status.st_mtime_ns
 
 
-def read_orders(path: Path) -> Orders:
-    """Return the orders that `write_orders` has written.
+def read_orders(path: Path, *, root_may: bool = False) -> Orders:
+    """Return the orders that `write_orders` has written; `root_may` is for the tool.
 
     Raises:
         OSError: the file cannot be read.
@@ -100,7 +107,7 @@ def read_orders(path: Path) -> Orders:
         ValueError: it was written by something else, such as another version of autocron.
     """
     try:
-        return Orders.from_json(read_private(path))
+        return Orders.from_json(read_private(path, root_may=root_may))
     except (TypeError, KeyError) as error:
         raise ValueError(f"{path} cannot be understood: {error}") from error
 
@@ -113,9 +120,9 @@ def spawn(role: str, orders: Orders, lock: int) -> subprocess.Popen[bytes]:
         orders: say with which interpreter, for which database and in which folder.
         lock: the open file that holds its lock; all others are closed.
     """
-    settings = orders.settings
+    settings = settings_from(orders)
     return subprocess.Popen(
-        [interpreter(settings["python"]), _boot_file(), role, str(settings["database"])],
+        [interpreter(settings.python), _boot_file(), role, str(settings.database)],
         stdin=lock,
         cwd=orders.code.folder,
         start_new_session=True,
@@ -153,6 +160,9 @@ def receive_lock() -> int:
 
 
 def settings_from(orders: Orders) -> Settings:
-    """Return the settings that a process was ordered to use."""
-    values = orders.settings
-    return Settings(**values | {"database": Path(values["database"])})
+    """Return the settings that a process was ordered to use.
+
+    Raises:
+        SettingsError: they are wrong, as those of another version.
+    """
+    return load_settings(orders.settings, orders.admin).settings

@@ -8,11 +8,14 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from types import FrameType
+from typing import Any
 
 from autocron import events
 from autocron.clock import Clock, system_clock
-from autocron.errors import StoreError
+from autocron.errors import SettingsError, StoreError
+from autocron.model_admin import Wishes
 from autocron.processes import crew as crews
 from autocron.processes.clockwatch import ClockWatch
 from autocron.processes.crew import BecomeWorker, Crew
@@ -30,6 +33,7 @@ APPS_GONE = b"gone"
 _NO_APP = "no process of the app is left"
 
 _MOMENT = 0.5
+_UNKNOWN = -1
 
 
 class Supervisor:
@@ -46,6 +50,8 @@ class Supervisor:
         self, settings: Settings, orders: Orders, store: Store, clock: Clock = system_clock
     ) -> None:
         self._settings = settings
+        self._orders = orders
+        self._wishes = Wishes(orders.admin, restarts=_UNKNOWN, paused=False)
         self._folder = RuntimeFolder.of(settings.database)
         self._store = store
         self._clock = clock
@@ -122,13 +128,20 @@ class Supervisor:
             self._crew.keep_limits(self._to_stop)
         if self._reason_to_end:
             return self._crew.seconds_to_next_act()
+        self._heed_wishes()
         while self._to_do:
             self._to_do[0]()
             del self._to_do[0]  # now that it is done, and has not raised
-        self._crew.fill()
-        scheduler.run_due(self._store, self._clock_watch.time, self._wake_workers)
+        self._crew.keep(self._settings.workers if self._is_active else 0)
+        if self._is_active:
+            scheduler.run_due(self._store, self._clock_watch.time, self._wake_workers)
         self._check()
         return min(self._crew.seconds_to_next_act(), self._seconds_to_next_due())
+
+    @property
+    def _is_active(self) -> bool:
+        """Whether jobs and schedules are to run at all, as far as settings and administrator say."""
+        return self._settings.enabled and not self._wishes.paused
 
     def _recover(self) -> None:
         self._crew.recover()
@@ -139,7 +152,7 @@ class Supervisor:
             self._wake_worker()
 
     def _seconds_to_next_due(self) -> float:
-        next_due = self._store.next_due()
+        next_due = self._store.next_due() if self._is_active else None
         times = [self._next_check] + ([] if next_due is None else [next_due])
         return max(0.0, min(times) - self._clock())
 
@@ -206,15 +219,46 @@ class Supervisor:
         self._known_orders = version
         try:
             orders = read_orders(self._folder.orders)
-            settings = settings_from(orders)
+            settings_from(orders)
         except (OSError, ValueError, TypeError, StoreError) as error:
             events.emit("supervisor.orders_failed", error=error)
         else:
-            self._welcome(settings, orders)
+            self._welcome(orders)
 
-    def _welcome(self, settings: Settings, orders: Orders) -> None:
-        self._settings = settings
+    def _use(self, orders: Orders) -> None:
+        self._orders = orders
+        self._settings = settings = settings_from(orders)
+        self._store.configure(ttl=settings.ttl, busy_timeout=settings.busy_timeout)
+
+    def _heed_wishes(self) -> None:
+        """See whether an administrator wants something else than before, and do it."""
+        wishes = self._store.wishes()
+        if wishes == self._wishes:
+            return
+        before, self._wishes = self._wishes, wishes
+        if wishes.settings != self._orders.admin:
+            self._configure(wishes.settings)
+        if before.restarts not in (wishes.restarts, _UNKNOWN):
+            events.emit("supervisor.restarting")
+            self._crew.replace_all()
+            self._to_do.append(
+                self._store.await_registration
+            )  # the new ones may have other schedules
+
+    def _configure(self, admin: Mapping[str, Any]) -> None:
+        orders = replace(self._orders, admin=dict(admin))
+        try:
+            settings_from(orders)
+        except SettingsError as error:  # a newer version has set it
+            events.emit("supervisor.settings_wrong", error=error)
+        else:
+            self._crew.configure(orders)
+            self._use(orders)
+            events.emit("supervisor.settings_changed")
+
+    def _welcome(self, orders: Orders) -> None:
         some_stay = self._crew.adopt(orders)
+        self._use(orders)
         if self._reason_to_end == _NO_APP:
             self._reason_to_end = None
             self._watch_apps()

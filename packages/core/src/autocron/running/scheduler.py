@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
@@ -22,6 +22,7 @@ from autocron.model import (
     TickOutcome,
     new_job_id,
 )
+from autocron.model_admin import KnownTask
 from autocron.scheduling import Rule
 from autocron.scheduling.timetable import Timetable
 from autocron.stores.protocol import Store
@@ -47,8 +48,9 @@ def register(
     now: float,
     timezone: str | None = None,
     generation: int | None = None,
+    tasks: Sequence[KnownTask] = (),
 ) -> None:
-    """Have exactly these schedules from now on; those that are known keep their times.
+    """Have exactly these schedules and tasks from now on; schedules that are known keep their times.
 
     Args:
         store: where they are kept.
@@ -57,10 +59,11 @@ def register(
         timezone: the zone of those that need one and do not say it; None for the machine's.
         generation: of the workers that have this code; nothing happens if there is a later one. None
             for the present one.
+        tasks: as the code has them.
     """
     known = {stored.schedule.name: stored for stored in store.schedules()}
     planned = [plan(in_zone(each, timezone), known.get(each.name), now) for each in schedules]
-    for name in store.register(planned, generation):
+    for name in store.register(planned, generation, tasks):
         events.emit("schedule.retired", name=name)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from autocron.clock import Clock
@@ -22,11 +23,13 @@ from autocron.model import (
     NewJob,
     NewTick,
     Outcome,
+    Progress,
     Settled,
     StoredSchedule,
     Tick,
     WorkerInfo,
 )
+from autocron.model_admin import EVERY_JOB, KnownTask, Note, QueueState, Selection, Wishes
 
 Turn: TypeAlias = AbstractContextManager[Any]
 """Entered around each write, so that processes can agree on who is next to write."""
@@ -46,8 +49,8 @@ class Store(Protocol):
     def get(self, job_id: str) -> Job | None:
         """Return the job, or None if there is none (any more)."""
 
-    def latest(self, limit: int, status: JobStatus | None = None) -> list[Job]:
-        """Return the latest jobs, newest first; all of them or those of one status."""
+    def latest(self, limit: int, selection: Selection = EVERY_JOB, skip: int = 0) -> list[Job]:
+        """Return the latest jobs of a selection, newest first, but for the first `skip` of them."""
 
     def counts(self) -> dict[JobStatus, int]:
         """Return how many jobs there are of each status."""
@@ -70,15 +73,12 @@ class Store(Protocol):
         Nothing happens to one that has ended. None if there is no such job (any more).
         """
 
-    def try_again(self, job_id: str) -> bool:
-        """Let a job that failed or was cancelled wait again, with all its retries; return whether it does."""
-
     # Jobs, as workers see them ----------------------------------------------------------------
 
     def claim(self, worker: int, now: float) -> ClaimedJob | None:
         """Take the job that is next, or None if there is none.
 
-        Of those that wait and are due it is the one of the highest priority, then the one that
+        Of those that wait and are due, in queues that are not paused, it is the one of the highest priority, then the one that
         was put in first.
         """
 
@@ -91,6 +91,9 @@ class Store(Protocol):
         taken, that may be a run that was held until this one has ended. A job that was asked to stop is not
         tried again, but ends as cancelled. What did not succeed is kept, see `attempts`.
         """
+
+    def set_progress(self, job: ClaimedJob, progress: Progress) -> None:
+        """Keep how far an attempt has come, unless it is no longer running."""
 
     def is_cancel_requested(self, job_id: str) -> bool:
         """Return whether a job was asked to stop."""
@@ -135,9 +138,12 @@ class Store(Protocol):
     # Schedules --------------------------------------------------------------------------------
 
     def register(
-        self, schedules: Sequence[StoredSchedule], generation: int | None = None
+        self,
+        schedules: Sequence[StoredSchedule],
+        generation: int | None = None,
+        tasks: Sequence[KnownTask] = (),
     ) -> list[str]:
-        """Have exactly these schedules from now on; return the names of those that are retired by that.
+        """Have exactly these schedules and tasks from now on; return the names of those that are retired by that.
 
         Nothing happens if `generation` is not the present one, as that of workers with older code.
 
@@ -235,8 +241,8 @@ class Store(Protocol):
     def settings(self) -> dict[str, Any]:
         """Return what an administrator has set, by name."""
 
-    def change_settings(self, changes: Mapping[str, Any]) -> None:
-        """Set what an administrator wants; None unsets a name."""
+    def wishes(self) -> Wishes:
+        """Return what an administrator wants of the running system."""
 
     # The store itself -------------------------------------------------------------------------
 
@@ -247,8 +253,71 @@ class Store(Protocol):
             NewerSchema: it is beyond that.
         """
 
+    def configure(self, *, ttl: float, busy_timeout: float) -> None:
+        """Use other times from now on, in seconds: for which outcomes are kept, and to wait for locks."""
+
     def tune(self) -> None:
         """Do what makes the store faster from now on, if it is not done; changes nothing else."""
 
     def close(self) -> None:
         """Give back what this process holds; using the store again opens it again."""
+
+
+class AdminStore(Store, Protocol):
+    """What an administrator needs besides: nothing that runs jobs depends on it."""
+
+    # Looking ----------------------------------------------------------------------------------
+
+    def count(self, selection: Selection) -> int:
+        """Return how many jobs a selection has."""
+
+    def ids(self, selection: Selection) -> list[str]:
+        """Return the ids of all jobs of a selection, newest first."""
+
+    def find_ids(self, part: str, limit: int) -> list[str]:
+        """Return the ids that begin or end with some characters, at most `limit`."""
+
+    def notes(self, job_id: str) -> list[Note]:
+        """Return what has happened to a job besides its attempts, the first first."""
+
+    def queues(self) -> list[QueueState]:
+        """Return the queues, by name, with how many jobs there are in each."""
+
+    def ended_since(self, moment: float) -> dict[JobStatus, int]:
+        """Return how many jobs have ended since then, by status; but for those that are deleted by now."""
+
+    def ahead_of(self, job_id: str) -> int:
+        """Return how many jobs are to be claimed before one that waits for a worker."""
+
+    def tasks(self) -> list[KnownTask]:
+        """Return the tasks that the present workers have registered, by name."""
+
+    def counts_of_tasks(self) -> dict[str, dict[JobStatus, int]]:
+        """Return how many jobs there are of each task and status."""
+
+    # Changing ---------------------------------------------------------------------------------
+
+    def try_again(self, job_id: str, now: float) -> bool:
+        """Let a job that failed or was cancelled wait again, with all its retries; return whether it does."""
+
+    def delete(self, job_ids: Sequence[str]) -> int:
+        """Delete jobs, but for those that are running; return how many were deleted."""
+
+    def pause_queue(self, name: str, *, paused: bool) -> bool:
+        """Let no job of a queue begin, or let them begin again; return whether there is such a queue."""
+
+    def pause_all(self, *, paused: bool) -> None:
+        """Let no job begin and no schedule be due, or let all go on."""
+
+    def ask_for_restart(self) -> None:
+        """Have the supervisor replace its workers."""
+
+    def change_settings(self, changes: Mapping[str, Any]) -> None:
+        """Set what an administrator wants; None unsets a name."""
+
+    def backup(self, target: Path) -> None:
+        """Write the whole database, as it is at one moment, to an empty file.
+
+        Raises:
+            StoreError: it cannot be read, the file cannot be written, or what was written is damaged.
+        """

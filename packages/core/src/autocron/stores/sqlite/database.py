@@ -87,7 +87,7 @@ class Database:
             raise UnsupportedPlatform(reason=reason)
         self._file = DatabaseFile(path, creates=creates, root_may=root_may)
         self.path = self._file.path
-        self._busy_timeout = busy_timeout
+        self.busy_timeout = busy_timeout
         self._turn = turn
         self._prepare = prepare
         self._pid = os.getpid()
@@ -301,7 +301,7 @@ class Database:
         One process that has the old ones and one that makes new ones would destroy the database. If it
         can be had exclusively, then nobody has it open; and so opened, it needs no index.
         """
-        deadline = time.monotonic() + min(self._busy_timeout, _PATIENCE_FOR_LOG)
+        deadline = time.monotonic() + min(self.busy_timeout, _PATIENCE_FOR_LOG)
         while self._file.lacks_log_or_index():
             try:
                 with closing(self._connect()) as connection:
@@ -342,14 +342,14 @@ class Database:
         self, error: sqlite3.Error, connection: Connection, work: Callable[..., T], *arguments: Any
     ) -> T:
         """Do what has failed, again and again while another program has the database locked."""
-        pause, deadline = _FIRST_PAUSE, time.monotonic() + self._busy_timeout
+        pause, deadline = _FIRST_PAUSE, time.monotonic() + self.busy_timeout
         may_make_room = True
         while _is_busy(error) or (may_make_room and _is_full(error)):
             if _is_full(error):
                 may_make_room = False
                 _write_log_back(connection)
             elif time.monotonic() > deadline:
-                raise StoreBusy(path=self.path, seconds=self._busy_timeout) from error
+                raise StoreBusy(path=self.path, seconds=self.busy_timeout) from error
             else:
                 time.sleep(pause)
                 pause = min(pause * 1.2, _LONGEST_PAUSE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import Any
 
 from autocron.model import (
@@ -13,10 +15,12 @@ from autocron.model import (
     Job,
     NewJob,
     Outcome,
+    Progress,
     Released,
     Retrying,
     Succeeded,
 )
+from autocron.model_admin import NoteKind, Selection
 from autocron.policy import policy_from_text, policy_to_text
 from autocron.stores.sqlite import queries
 from autocron.stores.sqlite.database import Connection, Row
@@ -24,6 +28,9 @@ from autocron.stores.sqlite.queries import STATUS_OF, State
 
 MOST_ATTEMPTS = 1000
 """How many attempts of a job are kept, the latest."""
+
+MOST_NOTES = 50
+"""How many notes on a job are kept, the latest."""
 
 _EXCUSED = (AttemptOutcome.INTERRUPTED, AttemptOutcome.RETRY)
 
@@ -74,6 +81,8 @@ def end(connection: Connection, job: ClaimedJob, outcome: Outcome, now: float, t
             values |= {"state": State.DONE, "result": result}
             return _change(connection, queries.FINISH, values)
         case Released():
+            connection.execute(queries.NOTE_RELEASE, values)
+            connection.execute(queries.FORGET_OLD_NOTES, {"id": job.id, "kept": MOST_NOTES})
             return _change(connection, queries.RELEASE, values)
         case Retrying(failure, run_at):
             values |= {"run_at": run_at, "excused": failure.outcome in _EXCUSED}
@@ -94,6 +103,35 @@ def _fail(connection: Connection, sql: str, values: dict[str, Any], failure: Fai
     if values["attempt"] > MOST_ATTEMPTS:
         connection.execute(queries.FORGET_OLD_ATTEMPTS, values | {"kept": MOST_ATTEMPTS})
     return _change(connection, sql, values)
+
+
+def cancel(connection: Connection, values: dict[str, Any]) -> list[Row]:
+    """Cancel a job that has not ended, and note it; return what `queries.CANCEL` does."""
+    changed = connection.execute(queries.CANCEL, values).fetchall()
+    for state, _awaited in changed:
+        kind = NoteKind.CANCELLED if state == State.CANCELLED else NoteKind.ASKED_TO_STOP
+        note(connection, values["id"], kind, values["now"])
+    return changed
+
+
+def note(connection: Connection, job_id: str, kind: NoteKind, now: float) -> None:
+    """Note what happens to a job."""
+    connection.execute(queries.NOTE, {"id": job_id, "kind": str(kind), "now": now})
+    connection.execute(queries.FORGET_OLD_NOTES, {"id": job_id, "kept": MOST_NOTES})
+
+
+def forget(connection: Connection, deleted: list[Row]) -> int:
+    """Delete what was kept of jobs that were deleted; return how many these are."""
+    places = (json.dumps([place for (place,) in deleted]),)
+    connection.execute(queries.FORGET_ATTEMPTS, places)
+    connection.execute(queries.FORGET_NOTES, places)
+    return len(deleted)
+
+
+def selected(selection: Selection) -> dict[str, Any]:
+    """Return what `queries.SELECTED` takes."""
+    states = [int(state) for state, known in STATUS_OF.items() if known in selection.statuses]
+    return asdict(selection) | {"states": json.dumps(states) if selection.statuses else None}
 
 
 def _change(connection: Connection, sql: str, values: dict[str, Any]) -> Row:
@@ -119,12 +157,13 @@ def _claimed(row: Row) -> ClaimedJob:
 def stored_job(row: Row) -> Job:
     """Return a row of `queries.GET` as what it stands for."""
     # `status` is the sixth column and the sixth field
-    *others, policy, crashes, cancel = row
+    *others, policy, crashes, cancel, progress = row
     others[5] = STATUS_OF[others[5]]
     more = {
         "policy": policy_from_text(policy),
         "crashes": crashes,
         "cancel_requested": bool(cancel),
+        "progress": Progress(*json.loads(progress)) if progress else None,
     }
     return Job(*others, **more)
 

@@ -49,7 +49,7 @@ _CLAIMED = "id, task, arguments, attempt, retries, excused, crashes, policy, sch
 # few the best is taken. No other row is looked at, however many wait.
 CLAIM = f"""
 UPDATE autocron_jobs
-SET state = 2, attempt = attempt + 1, worker = ?, started_at = ?
+SET state = 2, attempt = attempt + 1, worker = ?, started_at = ?, progress = NULL
 WHERE seq = (
     SELECT job.seq
     FROM autocron_queues AS queue
@@ -57,6 +57,7 @@ WHERE seq = (
         SELECT seq FROM autocron_jobs
         WHERE state = 1 AND state > 0 AND state < 3 AND queue = queue.name
         ORDER BY priority DESC, seq LIMIT 1)
+    WHERE NOT queue.paused
     ORDER BY job.priority DESC, job.seq LIMIT 1)
 RETURNING {_CLAIMED}
 """
@@ -147,14 +148,28 @@ TO_BE_STOPPED = """
 SELECT worker, id FROM autocron_jobs WHERE state = 2 AND state > 0 AND state < 3 AND cancel = 2
 """
 
-# Let a job that has ended without success begin anew: what it has used up counts no more.
-TRY_AGAIN = """
-UPDATE autocron_jobs
-SET state = 1, run_at = NULL, delay = NULL, excused = attempt, crashes = 0, cancel = 0,
-    worker = NULL, started_at = NULL, finished_at = NULL, expires_at = NULL
-WHERE id = ? AND state IN (4, 5)
-RETURNING schedule, seq
+# Note what happens to a job: that a claimed one is given back, or what becomes of one by its id.
+NOTE_RELEASE = f"""
+INSERT INTO autocron_notes (job, at, kind, attempt, worker)
+SELECT seq, started_at, 'BEGUN', attempt, worker FROM autocron_jobs WHERE {_STILL_CLAIMED}
+UNION ALL
+SELECT seq, :now, 'RELEASED', attempt, worker FROM autocron_jobs WHERE {_STILL_CLAIMED}
 """
+NOTE = """
+INSERT INTO autocron_notes (job, at, kind, attempt, worker)
+SELECT seq, :now, :kind, attempt, worker FROM autocron_jobs WHERE id = :id
+"""
+
+# Keep only the latest notes of a job.
+FORGET_OLD_NOTES = """
+DELETE FROM autocron_notes
+WHERE job = (SELECT seq FROM autocron_jobs WHERE id = :id) AND rowid <= (
+    SELECT rowid FROM autocron_notes WHERE job = (SELECT seq FROM autocron_jobs WHERE id = :id)
+    ORDER BY rowid DESC LIMIT 1 OFFSET :kept)
+"""
+
+# Note what a task says of how far it has come.
+SET_PROGRESS = f"UPDATE autocron_jobs SET progress = :progress WHERE {_STILL_CLAIMED}"
 
 # Make jobs claimable whose time has come, the longest due first.
 PROMOTE = """
@@ -200,27 +215,34 @@ WHERE seq IN (SELECT seq FROM autocron_jobs WHERE expires_at <= ? ORDER BY expir
 RETURNING seq
 """
 
-# Delete the attempts at jobs that were deleted.
+# Delete what was kept of jobs that were deleted.
 FORGET_ATTEMPTS = """
 DELETE FROM autocron_attempts WHERE job IN (SELECT value FROM json_each(?))
+"""
+FORGET_NOTES = """
+DELETE FROM autocron_notes WHERE job IN (SELECT value FROM json_each(?))
 """
 
 _JOB_COLUMNS = """
 id, task, arguments, queue, priority, state, attempt, retries, enqueued_at, run_at, started_at,
-finished_at, worker, result, error, traceback, schedule, scheduled_for, policy, crashes, cancel
+finished_at, worker, result, error, traceback, schedule, scheduled_for, policy, crashes, cancel, progress
 """
 
 # One job as it stands.
 GET = f"SELECT {_JOB_COLUMNS} FROM autocron_jobs WHERE id = ?"
 
-# The latest jobs, newest first.
-LIST = f"SELECT {_JOB_COLUMNS} FROM autocron_jobs ORDER BY seq DESC LIMIT ?"
-
-# The latest jobs in some states, newest first.
-LIST_STATES = f"""
-SELECT {_JOB_COLUMNS} FROM autocron_jobs
-WHERE state IN (SELECT value FROM json_each(?)) ORDER BY seq DESC LIMIT ?
+# Which jobs are meant by a `Selection`.
+SELECTED = """
+FROM autocron_jobs
+WHERE (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
+    AND (:task IS NULL OR task GLOB :task OR task GLOB '*.' || :task)
+    AND (:queue IS NULL OR queue = :queue)
+    AND (:since IS NULL OR enqueued_at >= :since)
+    AND (:until IS NULL OR enqueued_at < :until)
 """
+
+# The latest jobs of a selection, newest first.
+LIST = f"SELECT {_JOB_COLUMNS} {SELECTED} ORDER BY seq DESC LIMIT :limit OFFSET :skip"
 
 # How many jobs there are in each state.
 COUNTS = "SELECT state, count(*) FROM autocron_jobs GROUP BY state"
@@ -276,11 +298,15 @@ RETURNING name
 """
 
 # Which generation of workers has the present schedules.
-GENERATION = "SELECT number FROM autocron_generation"
+GENERATION = "SELECT generation FROM autocron_state"
+
+# What an administrator wants.
+STATE = "SELECT restarts, paused FROM autocron_state"
 
 # Begin another, if it is still that one (or whichever it is), and let no schedule be due until it is registered.
 NEXT_GENERATION = """
-UPDATE autocron_generation SET number = number + 1 WHERE number = coalesce(?, number) RETURNING 1
+UPDATE autocron_state SET generation = generation + 1
+WHERE generation = coalesce(?, generation) RETURNING 1
 """
 UNCONFIRM = "UPDATE autocron_schedules SET confirmed = 0"
 
@@ -396,10 +422,16 @@ DELETE FROM autocron_ticks WHERE schedule = ? AND due <= (
     SELECT due FROM autocron_ticks WHERE schedule = ? ORDER BY due DESC LIMIT 1 OFFSET ?)
 """
 
-ADD_WORKER = "INSERT OR REPLACE INTO autocron_workers (number, pid, started_at) VALUES (?, ?, ?)"
+# Have exactly these tasks: those before are forgotten first.
+FORGET_TASKS = "DELETE FROM autocron_tasks"
+ADD_TASK = """
+INSERT INTO autocron_tasks (name, queue, priority, retries, ttl, policy) VALUES (?, ?, ?, ?, ?, ?)
+"""
+
+ADD_WORKER = """
+INSERT OR REPLACE INTO autocron_workers (number, pid, started_at, version) VALUES (?, ?, ?, ?)
+"""
 REMOVE_WORKER = "DELETE FROM autocron_workers WHERE number = ?"
-WORKERS = "SELECT number, pid, started_at FROM autocron_workers ORDER BY number"
+WORKERS = "SELECT number, pid, started_at, version FROM autocron_workers ORDER BY number"
 
 SETTINGS = "SELECT name, value FROM autocron_settings"
-SET = "INSERT OR REPLACE INTO autocron_settings (name, value) VALUES (?, ?)"
-UNSET = "DELETE FROM autocron_settings WHERE name = ?"

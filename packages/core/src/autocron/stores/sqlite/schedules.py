@@ -5,14 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from autocron.model import (
-    NewTick,
-    Options,
-    Schedule,
-    StoredSchedule,
-    Tick,
-    TickOutcome,
-)
+from autocron.model import NewTick, Options, Schedule, StoredSchedule, Tick, TickOutcome
+from autocron.model_admin import KnownTask
 from autocron.policy import policy_from_text, policy_to_text
 from autocron.stores.sqlite import queries
 from autocron.stores.sqlite.database import Connection, Row
@@ -46,6 +40,12 @@ def schedule_row(stored: StoredSchedule) -> Row:
         stored.planned_at,
         stored.due,
     )
+
+
+def _task_row(task: KnownTask) -> Row:
+    options = task.options
+    policy = policy_to_text(options.policy)
+    return (task.name, options.queue, options.priority, options.retries, options.ttl, policy)
 
 
 def stored_schedule(row: Row) -> StoredSchedule:
@@ -84,9 +84,12 @@ def tick_of(row: Row) -> Tick:
 
 
 def register(
-    connection: Connection, schedules: Sequence[StoredSchedule], generation: int | None
+    connection: Connection,
+    schedules: Sequence[StoredSchedule],
+    generation: int | None,
+    tasks: Sequence[KnownTask],
 ) -> list[str]:
-    """Register schedules, unless there is a later generation, and retire all others."""
+    """Register schedules and tasks, unless there is a later generation, and retire other schedules."""
     (present,) = connection.execute(queries.GENERATION).fetchone()
     if generation not in (None, present):
         return []
@@ -95,6 +98,8 @@ def register(
         identity = {"name": schedule.name, "rule": schedule.rule, "timezone": schedule.timezone}
         connection.execute(queries.FORGET_CHANGED, identity | {"now": stored.planned_at})
         connection.execute(queries.REGISTER, schedule_row(stored))
+    connection.execute(queries.FORGET_TASKS)
+    connection.executemany(queries.ADD_TASK, [_task_row(task) for task in tasks])
     names = json.dumps([stored.schedule.name for stored in schedules])
     return [name for (name,) in connection.execute(queries.RETIRE, (names,)).fetchall()]
 

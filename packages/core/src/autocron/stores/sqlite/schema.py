@@ -38,7 +38,8 @@ CREATE TABLE autocron_jobs (
     error TEXT,
     traceback TEXT,
     schedule TEXT,                        -- of which it is a run,
-    scheduled_for REAL                    -- and for which due time
+    scheduled_for REAL,                   -- and for which due time
+    progress TEXT                         -- JSON: what its task has said of it last
 ) STRICT;
 CREATE INDEX autocron_active ON autocron_jobs (state, queue, priority DESC, seq)
     WHERE state > 0 AND state < 3;
@@ -57,8 +58,27 @@ CREATE TABLE autocron_attempts (          -- those that did not succeed
     PRIMARY KEY (job, number)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE autocron_notes (             -- what happened to a job besides attempts
+    job INTEGER NOT NULL,                 -- its seq
+    at REAL NOT NULL,
+    kind TEXT NOT NULL,                   -- see model.NoteKind
+    attempt INTEGER NOT NULL,
+    worker INTEGER
+) STRICT;
+CREATE INDEX autocron_notes_of ON autocron_notes (job);
+
 CREATE TABLE autocron_queues (
-    name TEXT PRIMARY KEY
+    name TEXT PRIMARY KEY,
+    paused INTEGER NOT NULL DEFAULT 0     -- 1: none of its jobs begins
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE autocron_tasks (             -- those that the present workers have registered
+    name TEXT PRIMARY KEY,
+    queue TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    retries INTEGER NOT NULL,
+    ttl REAL,
+    policy TEXT
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE autocron_schedules (
@@ -94,10 +114,12 @@ CREATE TABLE autocron_runs (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX autocron_held ON autocron_runs (schedule) WHERE held;
 
-CREATE TABLE autocron_generation (
-    number INTEGER NOT NULL               -- of the workers whose schedules are the present ones
+CREATE TABLE autocron_state (             -- has one row
+    generation INTEGER NOT NULL,          -- of the workers whose schedules are the present ones
+    restarts INTEGER NOT NULL,            -- how often an administrator has asked for new workers
+    paused INTEGER NOT NULL               -- 1: no job begins, and no schedule is due
 ) STRICT;
-INSERT INTO autocron_generation (number) VALUES (0);
+INSERT INTO autocron_state (generation, restarts, paused) VALUES (0, 0, 0);
 
 CREATE TABLE autocron_ticks (
     schedule TEXT NOT NULL,
@@ -112,7 +134,8 @@ CREATE TABLE autocron_ticks (
 CREATE TABLE autocron_workers (
     number INTEGER PRIMARY KEY,
     pid INTEGER NOT NULL,
-    started_at REAL NOT NULL
+    started_at REAL NOT NULL,
+    version TEXT NOT NULL                 -- of its autocron
 ) STRICT;
 
 CREATE TABLE autocron_settings (

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +22,25 @@ from autocron.model import (
     NewJob,
     NewTick,
     Outcome,
+    Progress,
     Settled,
     StoredSchedule,
     Tick,
     WorkerInfo,
 )
+from autocron.model_admin import EVERY_JOB, KnownTask, Selection, Wishes
 from autocron.stores.protocol import Turn
 from autocron.stores.sqlite import queries, schema
 from autocron.stores.sqlite.database import Connection, Database, Row, in_transaction
-from autocron.stores.sqlite.faults import NO_JOBS
 from autocron.stores.sqlite.jobs import (
     attempt_of,
+    cancel,
     claimed_job,
     claimed_jobs,
     end,
+    forget,
     new_row,
+    selected,
     stored_job,
 )
 from autocron.stores.sqlite.queries import STATUS_OF, State
@@ -108,13 +113,9 @@ class SqliteStore:
         rows = self._database.query(queries.GET, (job_id,))
         return stored_job(rows[0]) if rows else None
 
-    def latest(self, limit: int, status: JobStatus | None = None) -> list[Job]:
-        if status is None:
-            return [stored_job(row) for row in self._database.query(queries.LIST, (limit,))]
-        states = json.dumps([int(state) for state, known in STATUS_OF.items() if known is status])
-        return [
-            stored_job(row) for row in self._database.query(queries.LIST_STATES, (states, limit))
-        ]
+    def latest(self, limit: int, selection: Selection = EVERY_JOB, skip: int = 0) -> list[Job]:
+        values = selected(selection) | {"limit": limit, "skip": skip}
+        return [stored_job(row) for row in self._database.query(queries.LIST, values)]
 
     def counts(self) -> dict[JobStatus, int]:
         counts = dict.fromkeys(JobStatus, 0)
@@ -137,21 +138,11 @@ class SqliteStore:
 
     def cancel(self, job_id: str, now: float, *, force: bool = False) -> Cancellation | None:
         values = {"id": job_id, "force": force, "reason": _CANCELLED, "now": now, "ttl": self._ttl}
-        for state, awaited in self._database.execute(queries.CANCEL, values):
+        for state, awaited in self._database.transaction(lambda held: cancel(held, values)):
             status = STATUS_OF[state]
             return Cancellation(status, status.is_final and awaited != _NOBODY_WAITS)
         job = self.get(job_id)
         return None if job is None else Cancellation(job.status, awaited=False)
-
-    def try_again(self, job_id: str) -> bool:
-        def change(connection: Connection) -> bool:
-            rows = connection.execute(queries.TRY_AGAIN, (job_id,)).fetchall()
-            for schedule, seq in rows:
-                if schedule is not None:
-                    connection.execute(queries.ADD_RUN, (schedule, seq, 0))
-            return bool(rows)
-
-        return self._database.transaction(change)
 
     # Jobs, as workers see them ----------------------------------------------------------------
 
@@ -174,6 +165,12 @@ class SqliteStore:
             return Settled(status, awaited, claimed_job(claimed))
 
         return self._database.transaction(end_and_claim)
+
+    def set_progress(self, job: ClaimedJob, progress: Progress) -> None:
+        values = {"id": job.id, "attempt": job.attempt, "place": job.place}
+        self._database.execute(
+            queries.SET_PROGRESS, values | {"progress": json.dumps(astuple(progress))}
+        )
 
     def is_cancel_requested(self, job_id: str) -> bool:
         return any(
@@ -215,19 +212,22 @@ class SqliteStore:
 
     def prune(self, clock: Clock, limit: int) -> int:
         def delete(connection: Connection) -> int:
-            rows = connection.execute(queries.PRUNE, (clock(), limit)).fetchall()
-            connection.execute(queries.FORGET_ATTEMPTS, (json.dumps([seq for (seq,) in rows]),))
-            return len(rows)
+            return forget(
+                connection, connection.execute(queries.PRUNE, (clock(), limit)).fetchall()
+            )
 
         return self._database.transaction(delete)
 
     # Schedules --------------------------------------------------------------------------------
 
     def register(
-        self, schedules: Sequence[StoredSchedule], generation: int | None = None
+        self,
+        schedules: Sequence[StoredSchedule],
+        generation: int | None = None,
+        tasks: Sequence[KnownTask] = (),
     ) -> list[str]:
         return self._database.transaction(
-            lambda connection: register(connection, schedules, generation)
+            lambda connection: register(connection, schedules, generation, tasks)
         )
 
     def generation(self) -> int:
@@ -302,8 +302,7 @@ class SqliteStore:
     # Workers and settings ---------------------------------------------------------------------
 
     def add_worker(self, worker: WorkerInfo) -> None:
-        values = (worker.number, worker.pid, worker.started_at)
-        self._database.execute(queries.ADD_WORKER, values)
+        self._database.execute(queries.ADD_WORKER, astuple(worker))
 
     def remove_worker(self, number: int) -> None:
         self._database.execute(queries.REMOVE_WORKER, (number,))
@@ -314,26 +313,15 @@ class SqliteStore:
     def settings(self) -> dict[str, Any]:
         return {name: json.loads(value) for name, value in self._database.query(queries.SETTINGS)}
 
-    def change_settings(self, changes: Mapping[str, Any]) -> None:
-        def change(connection: Connection) -> None:
-            for name, value in changes.items():
-                if value is None:
-                    connection.execute(queries.UNSET, (name,))
-                else:
-                    connection.execute(queries.SET, (name, json.dumps(value)))
-
-        self._database.transaction(change)
+    def wishes(self) -> Wishes:
+        ((restarts, paused),) = self._database.query(queries.STATE)
+        return Wishes(self.settings(), restarts, bool(paused))
 
     # The store itself -------------------------------------------------------------------------
 
-    def check_is_ours(self) -> None:
-        """Find out whether this is a database of autocron, without changing it if it is not.
-
-        Raises:
-            DatabaseUnusable: it is not.
-        """
-        if not self._database.look(schema.HAS_TABLES):
-            raise DatabaseUnusable(path=self._database.path, reason=NO_JOBS)
+    def configure(self, *, ttl: float, busy_timeout: float) -> None:
+        self._ttl = ttl
+        self._database.busy_timeout = busy_timeout
 
     def migrate(self) -> None:
         if _version(self._database.path, self._database.query) < schema.KNOWN_VERSION:

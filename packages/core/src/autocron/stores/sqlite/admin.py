@@ -1,0 +1,154 @@
+"""What an administrator asks of the store besides: nothing that runs jobs depends on it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from autocron.errors import DatabaseUnusable, StoreError
+from autocron.model import JobStatus, Options
+from autocron.model_admin import KnownTask, Note, NoteKind, QueueState, Selection
+from autocron.policy import policy_from_text
+from autocron.stores.sqlite import admin_queries, schema
+from autocron.stores.sqlite.database import Connection, Database
+from autocron.stores.sqlite.faults import NO_JOBS
+from autocron.stores.sqlite.jobs import forget, note, selected
+from autocron.stores.sqlite.queries import ADD_RUN, STATUS_OF, State
+from autocron.stores.sqlite.store import SqliteStore
+
+
+class SqliteAdminStore(SqliteStore):
+    """Fulfils the `AdminStore` contract with one SQLite file."""
+
+    def check_is_ours(self) -> None:
+        """Find out whether this is a database of autocron, without changing it if it is not.
+
+        Raises:
+            DatabaseUnusable: it is not.
+        """
+        if not self._database.look(schema.HAS_TABLES):
+            raise DatabaseUnusable(path=self._database.path, reason=NO_JOBS)
+
+    # Looking ----------------------------------------------------------------------------------
+
+    def count(self, selection: Selection) -> int:
+        return self._database.query(admin_queries.COUNT, selected(selection))[0][0]  # type: ignore[no-any-return]
+
+    def ids(self, selection: Selection) -> list[str]:
+        return [
+            job_id for (job_id,) in self._database.query(admin_queries.IDS, selected(selection))
+        ]
+
+    def find_ids(self, part: str, limit: int) -> list[str]:
+        rows = self._database.query(admin_queries.FIND_IDS, {"part": part, "limit": limit})
+        return [job_id for (job_id,) in rows]
+
+    def notes(self, job_id: str) -> list[Note]:
+        rows = self._database.query(admin_queries.NOTES, (job_id,))
+        return [Note(at, NoteKind(kind), attempt, worker) for at, kind, attempt, worker in rows]
+
+    def queues(self) -> list[QueueState]:
+        paused = {name: bool(paused) for name, paused in self._database.query(admin_queries.QUEUES)}
+        counts: dict[str, dict[State, int]] = {}
+        oldest: dict[str, float] = {}
+        for name, state, count, since in self._database.query(admin_queries.QUEUED):
+            counts.setdefault(name, {})[State(state)] = count
+            if state == State.READY:
+                oldest[name] = since
+        return [
+            QueueState(
+                name,
+                paused.get(name, False),
+                ready=counts.get(name, {}).get(State.READY, 0),
+                later=sum(
+                    counts.get(name, {}).get(state, 0) for state in (State.LATER, State.HELD)
+                ),
+                running=counts.get(name, {}).get(State.RUNNING, 0),
+                oldest=oldest.get(name),
+            )
+            for name in sorted(paused.keys() | counts.keys())
+        ]
+
+    def ended_since(self, moment: float) -> dict[JobStatus, int]:
+        rows = self._database.query(admin_queries.ENDED_SINCE, {"since": moment})
+        counts = {status: 0 for status in JobStatus if status.is_final}
+        return counts | {STATUS_OF[state]: count for state, count in rows}
+
+    def ahead_of(self, job_id: str) -> int:
+        return self._database.query(admin_queries.AHEAD, (job_id,))[0][0]  # type: ignore[no-any-return]
+
+    def tasks(self) -> list[KnownTask]:
+        return [
+            KnownTask(
+                name,
+                Options(
+                    queue=queue,
+                    priority=priority,
+                    retries=retries,
+                    ttl=ttl,
+                    policy=policy_from_text(policy),
+                ),
+            )
+            for name, queue, priority, retries, ttl, policy in self._database.query(
+                admin_queries.TASKS
+            )
+        ]
+
+    def counts_of_tasks(self) -> dict[str, dict[JobStatus, int]]:
+        counts: dict[str, dict[JobStatus, int]] = {}
+        for task, state, count in self._database.query(admin_queries.COUNTS_OF_TASKS):
+            of_task = counts.setdefault(task, dict.fromkeys(JobStatus, 0))
+            of_task[STATUS_OF[state]] += count
+        return counts
+
+    # Changing ---------------------------------------------------------------------------------
+
+    def try_again(self, job_id: str, now: float) -> bool:
+        def change(connection: Connection) -> bool:
+            rows = connection.execute(admin_queries.TRY_AGAIN, (job_id,)).fetchall()
+            for schedule, seq in rows:
+                note(connection, job_id, NoteKind.RENEWED, now)
+                if schedule is not None:
+                    connection.execute(ADD_RUN, (schedule, seq, 0))
+            return bool(rows)
+
+        return self._database.transaction(change)
+
+    def delete(self, job_ids: Sequence[str]) -> int:
+        ids = (json.dumps(list(job_ids)),)
+        return self._database.transaction(
+            lambda connection: forget(
+                connection, connection.execute(admin_queries.DELETE, ids).fetchall()
+            )
+        )
+
+    def pause_queue(self, name: str, *, paused: bool) -> bool:
+        return bool(self._database.execute(admin_queries.PAUSE_QUEUE, (paused, name)))
+
+    def pause_all(self, *, paused: bool) -> None:
+        self._database.execute(admin_queries.PAUSE_ALL, (paused,))
+
+    def ask_for_restart(self) -> None:
+        self._database.execute(admin_queries.ASK_FOR_RESTART)
+
+    def change_settings(self, changes: Mapping[str, Any]) -> None:
+        def change(connection: Connection) -> None:
+            for name, value in changes.items():
+                if value is None:
+                    connection.execute(admin_queries.UNSET, (name,))
+                else:
+                    connection.execute(admin_queries.SET, (name, json.dumps(value)))
+
+        self._database.transaction(change)
+
+    def backup(self, target: Path) -> None:
+        # https://www.sqlite.org/lang_vacuum.html: "a consistent snapshot", while others write.
+        self._database.query("VACUUM INTO ?", (str(target),))
+        found = Database(target, busy_timeout=1.0, turn=nullcontext(), creates=False).look(
+            "PRAGMA quick_check"
+        )
+        if found != [("ok",)]:
+            raise StoreError(path=target, reason=f"is damaged ({found[0][0]}): try again")
