@@ -25,7 +25,16 @@ ROWS = [
     {"running"},
     {"processes"},
     {
-        *("app", "integration", "client", "outbox", "writer", "listener", "inline"),
+        *(
+            "app",
+            "integration",
+            "client",
+            "outbox",
+            "writer",
+            "listener",
+            "inline",
+            "administration",
+        ),
         *("supervisor_process", "worker_process"),
     },
     {"cli", "testing", "boot", "__main__", "__init__"},

@@ -78,6 +78,7 @@ class Client:
         self._settings_version = self._folder.settings_version()
         self._look_at_settings_at = 0.0
         self._is_wanted = False
+        self._keeps_workers = False
         self._listener: Listener | None = None
         try:
             self._use(self._load_settings())
@@ -103,7 +104,8 @@ class Client:
         self._waits = {"wait": True, "background": False, "auto": None}[settings.handover]
         # When an administrator has disabled it, a supervisor waits until it is enabled again.
         is_enabled = settings.enabled or self._app_settings.settings.enabled
-        self._starts_processes = self._autostart and settings.autostart and is_enabled
+        may_start = (settings.autostart and is_enabled) or self._keeps_workers
+        self._starts_processes = self._autostart and may_start
         if self._listener is not None:
             self._listener.check_interval = settings.check_interval
 
@@ -158,6 +160,12 @@ class Client:
             if self._starts_processes and self._membership is None:
                 self._membership = Membership(self._folder, self._orders)
                 self._membership.join()
+
+    def keep_workers(self) -> None:
+        """See to it that there are workers, also if the processes that serve do not: for `autocron run`."""
+        self._keeps_workers = True
+        self._use(self.loaded)
+        self.start()
 
     def stop(self) -> None:
         """Let go of the database and of the workers, which end unless another process has them.

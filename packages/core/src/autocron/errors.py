@@ -124,6 +124,12 @@ class UnknownSchedule(AutocronError, LookupError):
     )
 
 
+class UnknownQueue(AutocronError, LookupError):
+    """No job has ever been put into a queue of that name."""
+
+    message = "there is no queue {name!r} ({hint}): one is known as soon as a job was put into it."
+
+
 class RetiredSchedule(AutocronError):
     """The code that the workers have imported does not have the schedule any more."""
 
@@ -161,6 +167,14 @@ class UnknownJob(AutocronError, LookupError):
     message = (
         "there is no job {id}: it never existed, or its outcome was deleted after its time to "
         "live (set ttl= to keep outcomes for longer)."
+    )
+
+
+class AmbiguousJob(AutocronError, LookupError):
+    """A part of an id was given, and several jobs have it."""
+
+    message = (
+        "several jobs have {part} in their ids, among them {first} and {second}: give more of it."
     )
 
 
@@ -310,6 +324,18 @@ class StoreBusy(StoreError):
         "{path} was locked by another program for more than {seconds:g} s: find out who holds it "
         "(a long transaction, a backup, an open database browser), or raise busy_timeout."
     )
+
+
+class NotConfirmed(AutocronError):
+    """What cannot be undone was not said to be meant, and nothing was changed."""
+
+    message = "{reason}: nothing was changed."
+
+
+class CommandError(AutocronError):
+    """The command cannot do what was asked; says why."""
+
+    message = "{reason}"
 
 
 class UnsupportedPlatform(AutocronError):

@@ -11,11 +11,13 @@ import pytest
 
 import autocron
 from autocron.cli import main
+from autocron.cli.arguments import VERBS
 from autocron.model import Failed, NewJob, Options, Retrying, Succeeded, WorkerInfo
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.locks import Lock
 
 NOW = 1_795_000_000.0
+NOBODY = 2**22 + 1  # proc_sys_kernel_pid_max(5): no process can have it
 
 
 @pytest.fixture
@@ -76,11 +78,13 @@ def test_it_says_its_version(command):
 
 
 def test_help_names_all_verbs(command):
-    """Each with a line that says what it does."""
+    """Each with a line that says what it does, and each with examples or arguments of its own."""
     text = command("--help").stdout
-    assert all(
-        f"  {verb} " in text for verb in ("status", "jobs", "job", "settings", "set", "unset")
-    )
+    for verb in VERBS:
+        assert f"\n    {verb.name}" in text
+        more = command(verb.name, "--help").stdout
+        assert " ".join(more.split()).count(verb.words) == 1
+        assert all(f"python -m autocron {example}" in more for example in verb.examples)
 
 
 def test_an_adapter_may_name_database_and_command(path, jobs, capsys):
@@ -152,7 +156,7 @@ def test_status_shows_who_is_alive(ask, path, store):
     folder = RuntimeFolder.of(path)
     folder.create()
     store.add_worker(WorkerInfo(1, 101, NOW))
-    store.add_worker(WorkerInfo(2, 102, NOW))
+    store.add_worker(WorkerInfo(2, NOBODY, NOW))
     found = ask("status")
     assert (found["application"], found["supervisor"]) == ("not running", "not running")
     assert [worker["alive"] for worker in found["workers"]] == [False, False]
@@ -163,8 +167,24 @@ def test_status_shows_who_is_alive(ask, path, store):
     found = ask("status")
     assert (found["application"], found["supervisor"]) == ("running", "running")
     assert found["workers"] == [
-        {"number": 1, "pid": 101, "started_at": NOW, "version": "", "alive": False},
-        {"number": 2, "pid": 102, "started_at": NOW, "version": "", "alive": True},
+        {
+            "number": 1,
+            "pid": 101,
+            "started_at": NOW,
+            "version": "",
+            "alive": False,
+            "memory": None,
+            "job": None,
+        },
+        {
+            "number": 2,
+            "pid": NOBODY,
+            "started_at": NOW,
+            "version": "",
+            "alive": True,
+            "memory": None,
+            "job": None,
+        },
     ]
     for lock in locks:
         lock.release()
@@ -175,7 +195,7 @@ def test_status_counts_jobs(ask, command, path, jobs):
     counts = {"WAITING": 2, "RUNNING": 1, "DONE": 1, "ERROR": 1, "CANCELLED": 0}
     assert ask("status")["jobs"] == counts
     text = command("--database", path, "status").stdout
-    assert f"database     {path}" in text
+    assert f"database        {path}\n" in text
     assert "WAITING    2" in text
 
 
@@ -274,7 +294,7 @@ def test_the_attempts_at_a_job_are_shown(ask, command, path, jobs):
 
 def test_a_job_can_be_cancelled(ask, command, path, jobs, store):
     """What is told depends on where it stood."""
-    assert ask("cancel", "waiting") == {"job": "waiting", "status": "CANCELLED"}
+    assert ask("cancel", "waiting") == [{"job": "waiting", "status": "CANCELLED"}]
     assert store.get("waiting").status == "CANCELLED"
     said = {
         "retrying": "retrying is cancelled.",
@@ -293,7 +313,7 @@ def test_a_job_can_be_cancelled(ask, command, path, jobs, store):
 
 def test_a_job_can_begin_anew(ask, command, path, jobs, store):
     """If it has ended without success; others are left as they are, with status 1."""
-    assert ask("retry", "failed") == {"job": "failed", "status": "WAITING"}
+    assert ask("retry", "failed") == [{"job": "failed", "status": "WAITING"}]
     assert store.get("failed").status == "WAITING"
     for job, status in {"done": "DONE", "running": "RUNNING", "waiting": "WAITING"}.items():
         ended = command("--database", path, "retry", job)
@@ -343,7 +363,7 @@ def test_a_setting_can_be_set_and_unset(ask, command, path, store):
     assert ask("unset", "enabled") == {"enabled": None}
     assert store.settings() == {"workers": 4, "ttl": 1.5}
     text = command("--database", path, "set", "workers", "2").stdout
-    assert text.startswith("workers = 2\nThis is in force when")
+    assert text == "workers = 2\nNothing runs now; it is in force from the next start on.\n"
 
 
 @pytest.mark.parametrize(

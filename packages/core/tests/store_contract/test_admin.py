@@ -139,7 +139,7 @@ def test_what_happens_to_a_job_besides_attempts_is_noted(store, put, now):
         (4, "RENEWED", 0, None),
         (6, "ASKED_TO_STOP", 1, 3),
     ]
-    store.delete(["a"])
+    store.delete(["a"], list(JobStatus))
     put("b")
     assert store.notes("a") == store.notes("b") == []
 
@@ -181,10 +181,13 @@ def test_jobs_are_deleted_unless_they_run(store, put, now):
     put("failed", "running", "waiting")
     store.settle(store.claim(1, now), FAILURE, now)
     store.claim(1, now)
-    assert store.delete(["failed", "running", "waiting", "none"]) == 2
-    assert [job.id for job in store.latest(9)] == ["running"]
+    everything = ["failed", "running", "waiting", "none"]
+    assert store.delete(everything, [JobStatus.DONE]) == 0
+    assert store.delete(everything, [JobStatus.ERROR]) == 1
     assert store.attempts("failed") == []
-    assert store.delete([]) == 0
+    assert store.delete(everything, list(JobStatus)) == 1
+    assert [job.id for job in store.latest(9)] == ["running"]
+    assert store.delete([], list(JobStatus)) == 0
 
 
 def test_a_paused_queue_gives_no_job(store, put, now):

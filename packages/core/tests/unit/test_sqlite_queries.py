@@ -101,7 +101,7 @@ def test_a_claim_uses_the_index_of_jobs_that_are_ready(store, path):
         ("SET_PROGRESS", VALUES | {"progress": None}, "autoindex"),
         ("AHEAD", ("a",), "autocron_active (state=?"),
         ("ENDED_SINCE", {"since": 1.0}, "autocron_expiring"),
-        ("DELETE", ('["a"]',), "autoindex"),
+        ("DELETE", ('["a"]', "[1]"), "autoindex"),
         ("CANCEL", VALUES, "autoindex"),
         ("TRY_AGAIN", ("a",), "autoindex"),
         ("UNENDED", ('["a"]',), "autoindex"),

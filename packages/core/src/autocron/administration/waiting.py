@@ -48,7 +48,9 @@ def _own_reasons(job: Job, store: AdminStore, now: float) -> Iterator[str]:
             for run in store.latest(_MOST_NAMED, RUNNING)
             if run.schedule == job.schedule and run.id != job.id
         ]
-        yield from (f"an earlier run of its schedule has not ended (job {run.id})" for run in before)
+        yield from (
+            f"an earlier run of its schedule has not ended (job {run.id})" for run in before
+        )
 
 
 def _common_reasons(job: Job, store: AdminStore, settings: Settings) -> Iterator[str]:

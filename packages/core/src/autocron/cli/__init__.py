@@ -1,7 +1,7 @@
-"""The `autocron` command: shows what is in a database, and changes what an administrator may set.
+"""The `autocron` command: shows what is in a database, and changes what an administrator may.
 
-It only uses what is there. It starts nothing, and makes neither a database nor its run-time files:
-a file made by root would lock the application out.
+It only uses what is there. But for `run` it starts nothing, and makes neither a database nor its run-time
+files: a file made by root would lock the application out.
 """
 
 from __future__ import annotations
@@ -9,16 +9,19 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from autocron.cli.arguments import parser
+from autocron.cli.database import opened
 from autocron.cli.output import Report, show
-from autocron.cli.verbs import opened
+from autocron.cli.watching import watch
 from autocron.errors import AutocronError
 from autocron.settings import LoadedSettings
 
 __all__ = ["main"]
+
+_INTERRUPTED = 130
 
 
 def main(
@@ -28,9 +31,7 @@ def main(
     configured: LoadedSettings | None = None,
     prog: str = "autocron",
 ) -> int:
-    """Run the command; return its exit status: 0 if all went well, 1 if an error was told.
-
-    Wrong usage ends with status 2, as `argparse` has it.
+    """Run the command; return its exit status, see `arguments.EXIT_STATUS`.
 
     Args:
         argv: what stands after the command's name; None for that of this process.
@@ -42,22 +43,32 @@ def main(
     path = arguments.database or database or os.environ.get("AUTOCRON_DATABASE")
     if not path and arguments.alone is None:
         parser(prog).error("name the file with --database, or in AUTOCRON_DATABASE")
+    path = Path(path or "")
     try:
-        show(_report(arguments, path, configured), as_json=arguments.json)
+        if arguments.alone is not None:
+            return _shown(arguments.alone(arguments), arguments)
+        with opened(path, configured) as found:
+            return _run(lambda: arguments.run(found, arguments), arguments)
     except BrokenPipeError:
         # Whoever read it has seen enough; Python must not fail once more at its own end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        return _INTERRUPTED
     except (AutocronError, OSError) as error:
         sys.stderr.write(f"{prog}: {error}\n")
         return 1
+
+
+def _run(look: Callable[[], Report], arguments: Namespace) -> int:
+    interval = getattr(arguments, "watch", None)
+    if interval is None:
+        return _shown(look(), arguments)
+    watch(look, interval, as_json=arguments.json)
     return 0
 
 
-def _report(
-    arguments: Namespace, path: str | Path | None, configured: LoadedSettings | None
-) -> Report:
-    if path is None or arguments.alone is not None:
-        return arguments.alone(arguments)  # type: ignore[no-any-return]
-    with opened(Path(path), configured) as found:
-        return arguments.run(found, arguments)  # type: ignore[no-any-return]
+def _shown(report: Report, arguments: Namespace) -> int:
+    show(report, as_json=arguments.json)
+    return report.status

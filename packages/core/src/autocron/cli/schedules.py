@@ -6,14 +6,12 @@ from argparse import Namespace
 from dataclasses import asdict
 from itertools import islice
 
-from autocron.cli.output import Report, Table, Text
-from autocron.cli.verbs import Opened, wake
+from autocron.cli.database import Opened
+from autocron.cli.output import JobId, Report, Table, Text
 from autocron.clock import system_clock
-from autocron.errors import InvalidSchedule
+from autocron.errors import CommandError, InvalidSchedule, UnknownQueue, nearest
 from autocron.model import Schedule, StoredSchedule, TickOutcome
 from autocron.options import check_schedule_options
-from autocron.processes.locks import is_held
-from autocron.processes.wakeup import SOMETHING_DUE
 from autocron.running import scheduler
 from autocron.scheduling.cron import parse_cron
 from autocron.scheduling.timetable import Timetable
@@ -29,15 +27,14 @@ def list_schedules(database: Opened, _arguments: Namespace) -> Report:
         came = latest and f"{latest.outcome} {_local(stored, latest.due)}"
         zone = (schedule.timezone or "machine") if schedule.is_local else None
         due = _local(stored, stored.due)
-        rows.append([schedule.name, schedule.rule, zone, _state(stored), due, came])
-    heads = ["schedule", "rule", "zone", "state", "next", "latest"]
+        rows.append([schedule.name, _state(stored), due, schedule.rule, zone, came])
+    heads = ["schedule", "state", "next", "rule", "zone", "latest"]
     notes = []
-    if store.settings().get("enabled") is False:
-        words = (
-            "no schedule will run after its next start" if _runs(database) else "no schedule runs"
-        )
-        notes = [Text(f"autocron is disabled for this application: {words}.")]
-    return Report(data, [*notes, Table(heads, rows)])
+    if not database.settings().enabled:
+        notes.append(Text("autocron is disabled for this application: no schedule runs."))
+    if store.wishes().paused:
+        notes.append(Text("All is paused: no schedule runs."))
+    return Report(data, [*notes, Table(heads, rows, "No schedules.")])
 
 
 def show_next_runs(database: Opened, arguments: Namespace) -> Report:
@@ -71,46 +68,93 @@ def show_ticks(database: Opened, arguments: Namespace) -> Report:
     """Show what came of the latest due times of a schedule, latest first."""
     stored = scheduler.find(database.store, arguments.name)
     ticks = database.store.ticks(arguments.name, arguments.limit)
-    rows = [[_local(stored, tick.due), tick.outcome, tick.job, tick.reason] for tick in ticks]
+    rows = [
+        [_local(stored, tick.due), tick.outcome, JobId(tick.job), tick.reason] for tick in ticks
+    ]
     heads = ["due", "outcome", "job", "remark"]
-    return Report([asdict(tick) for tick in ticks], [Table(heads, rows)])
+    return Report([asdict(tick) for tick in ticks], [Table(heads, rows, "None yet.")])
 
 
-def pause_schedule(database: Opened, arguments: Namespace) -> Report:
-    """Have a schedule not run until it is resumed, restarts of the application included."""
+def pause(database: Opened, arguments: Namespace) -> Report:
+    """Have a schedule, a queue, or all rest until it is resumed, restarts of the application included."""
+    match _what_is_meant(arguments):
+        case "all":
+            database.store.pause_all(paused=True)
+            database.tell_supervisor()
+            words = "All is paused: no job begins, and no schedule is due. What runs may end."
+            return Report({"all": "paused"}, [Text(words)])
+        case "queue":
+            _pause_queue(database, arguments.queue, paused=True)
+            words = f"The queue {arguments.queue} is paused: none of its jobs begins."
+            return Report({"queue": arguments.queue, "state": "paused"}, [Text(words)])
     scheduler.pause(database.store, arguments.name, system_clock())
     data = {"schedule": arguments.name, "state": "paused"}
     return Report(data, [Text(f"{arguments.name} is paused.")])
 
 
-def resume_schedule(database: Opened, arguments: Namespace) -> Report:
-    """Have a paused schedule go on; what was due meanwhile is not made up for."""
-    before, now = scheduler.find(database.store, arguments.name), system_clock()
-    due = scheduler.resume(database.store, arguments.name, now)
-    wake(database.folder.supervisor_socket, SOMETHING_DUE)
+def resume(database: Opened, arguments: Namespace) -> Report:
+    """Have what was paused go on; what was due of a schedule meanwhile is not made up for."""
+    match _what_is_meant(arguments):
+        case "all":
+            database.store.pause_all(paused=False)
+            database.tell_supervisor()
+            words = "All goes on, but for schedules and queues that were paused by themselves."
+            return Report({"all": "active"}, [Text(words)])
+        case "queue":
+            ready = _pause_queue(database, arguments.queue, paused=False)
+            database.tell_workers(ready)
+            words = f"The queue {arguments.queue} goes on."
+            return Report({"queue": arguments.queue, "state": "active"}, [Text(words)])
+    return _resume_schedule(database, arguments.name)
+
+
+def _what_is_meant(arguments: Namespace) -> str:
+    given = {"schedule": arguments.name, "queue": arguments.queue, "all": arguments.all}
+    meant = [kind for kind, value in given.items() if value]
+    if len(meant) != 1:
+        raise CommandError(reason="name a schedule, or a queue with --queue, or say --all")
+    return meant[0]
+
+
+def _pause_queue(database: Opened, name: str, *, paused: bool) -> int:
+    """Pause or resume a queue; return how many jobs are ready in it.
+
+    Raises:
+        UnknownQueue: there is none of that name.
+    """
+    known = {queue.name: queue.ready for queue in database.store.queues()}
+    if not database.store.pause_queue(name, paused=paused):
+        meant = nearest(name, known)
+        hint = f"did you mean {meant}?" if meant else f"known are {', '.join(known) or 'none'}"
+        raise UnknownQueue(name=name, hint=hint)
+    return known.get(name, 0)
+
+
+def _resume_schedule(database: Opened, name: str) -> Report:
+    before, now = scheduler.find(database.store, name), system_clock()
+    due = scheduler.resume(database.store, name, now)
+    database.tell_supervisor()
     says = "goes on" if before.paused else "was not paused"
     when = "is due next" if due > now else "has been due since the application ended, first"
-    data = {"schedule": arguments.name, "state": "active", "due": due}
-    return Report(data, [Text(f"{arguments.name} {says}, and {when} at {_local(before, due)}.")])
+    data = {"schedule": name, "state": "active", "due": due}
+    return Report(data, [Text(f"{name} {says}, and {when} at {_local(before, due)}.")])
 
 
 def run_schedule_now(database: Opened, arguments: Namespace) -> Report:
     """Run a schedule now, besides the times at which it is due, and also if it is paused."""
     tick = scheduler.run_now(database.store, arguments.name, system_clock())
-    wake(database.folder.workers_socket)
+    database.tell_workers()
     if tick.outcome is not TickOutcome.FIRED:
         text = f"Nothing was put in: {tick.reason}."
-    elif database.store.settings().get("enabled") is False and not _runs(database):
+    elif database.store.wishes().paused:
+        text = f"Job {tick.job} was put in, and waits: all is paused."
+    elif not database.settings().enabled:
         text = f"Job {tick.job} was put in, and waits: autocron is disabled for this application."
     elif tick.reason:
         text = f"Job {tick.job} waits for its turn: {tick.reason}."
     else:
         text = f"Job {tick.job} was put in."
     return Report(asdict(tick), [Text(text)])
-
-
-def _runs(database: Opened) -> bool:
-    return is_held(database.folder.supervisor_lock)
 
 
 def _state(stored: StoredSchedule) -> str:

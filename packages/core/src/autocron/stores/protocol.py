@@ -300,8 +300,8 @@ class AdminStore(Store, Protocol):
     def try_again(self, job_id: str, now: float) -> bool:
         """Let a job that failed or was cancelled wait again, with all its retries; return whether it does."""
 
-    def delete(self, job_ids: Sequence[str]) -> int:
-        """Delete jobs, but for those that are running; return how many were deleted."""
+    def delete(self, job_ids: Sequence[str], statuses: Sequence[JobStatus]) -> int:
+        """Delete those jobs that have one of the statuses, none of which may be `RUNNING`; return how many."""
 
     def pause_queue(self, name: str, *, paused: bool) -> bool:
         """Let no job of a queue begin, or let them begin again; return whether there is such a queue."""

@@ -15,7 +15,7 @@ from autocron.policy import policy_from_text
 from autocron.stores.sqlite import admin_queries, schema
 from autocron.stores.sqlite.database import Connection, Database
 from autocron.stores.sqlite.faults import NO_JOBS
-from autocron.stores.sqlite.jobs import forget, note, selected
+from autocron.stores.sqlite.jobs import forget, note, selected, states_of
 from autocron.stores.sqlite.queries import ADD_RUN, STATUS_OF, State
 from autocron.stores.sqlite.store import SqliteStore
 
@@ -117,8 +117,8 @@ class SqliteAdminStore(SqliteStore):
 
         return self._database.transaction(change)
 
-    def delete(self, job_ids: Sequence[str]) -> int:
-        ids = (json.dumps(list(job_ids)),)
+    def delete(self, job_ids: Sequence[str], statuses: Sequence[JobStatus]) -> int:
+        ids = (json.dumps(list(job_ids)), states_of(statuses))
         return self._database.transaction(
             lambda connection: forget(
                 connection, connection.execute(admin_queries.DELETE, ids).fetchall()

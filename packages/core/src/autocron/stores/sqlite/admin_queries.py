@@ -23,9 +23,11 @@ SELECT id FROM autocron_jobs
 WHERE substr(id, 1, length(:part)) = :part OR substr(id, -length(:part)) = :part LIMIT :limit
 """
 
-# Delete jobs that are not running.
+# Delete jobs that are in some states; one that is running is left alone in any case.
 DELETE = """
-DELETE FROM autocron_jobs WHERE id IN (SELECT value FROM json_each(?)) AND state <> 2 RETURNING seq
+DELETE FROM autocron_jobs
+WHERE id IN (SELECT value FROM json_each(?)) AND state IN (SELECT value FROM json_each(?)) AND state <> 2
+RETURNING seq
 """
 
 # What was noted of a job, the first first.

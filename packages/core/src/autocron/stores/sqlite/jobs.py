@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,6 +14,7 @@ from autocron.model import (
     ClaimedJob,
     Failed,
     Job,
+    JobStatus,
     NewJob,
     Outcome,
     Progress,
@@ -130,8 +132,13 @@ def forget(connection: Connection, deleted: list[Row]) -> int:
 
 def selected(selection: Selection) -> dict[str, Any]:
     """Return what `queries.SELECTED` takes."""
-    states = [int(state) for state, known in STATUS_OF.items() if known in selection.statuses]
-    return asdict(selection) | {"states": json.dumps(states) if selection.statuses else None}
+    states = states_of(selection.statuses) if selection.statuses else None
+    return asdict(selection) | {"states": states}
+
+
+def states_of(statuses: Sequence[JobStatus]) -> str:
+    """Return the states in which jobs have one of the statuses, as JSON."""
+    return json.dumps([int(state) for state, known in STATUS_OF.items() if known in statuses])
 
 
 def _change(connection: Connection, sql: str, values: dict[str, Any]) -> Row:

@@ -1,0 +1,114 @@
+"""The verb `run`: supervisor and workers without a web process, for systemd and containers."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from argparse import Namespace
+from contextlib import closing, nullcontext, suppress
+
+from autocron.app import current_client
+from autocron.cli.output import Report, Text, as_text, write
+from autocron.client import Client
+from autocron.errors import AutocronError, CommandError, NotStarted
+from autocron.processes.folder import RuntimeFolder
+from autocron.processes.locks import is_held, when_free
+from autocron.processes.wakeup import SOMETHING_DUE, Sender
+from autocron.stores.sqlite import SqliteAdminStore
+
+_END = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
+_RESTART = signal.SIGHUP
+_ENDED = signal.SIGUSR1
+_SIGNALS = _END | {_RESTART, _ENDED, signal.SIGCHLD}
+
+
+def run(arguments: Namespace) -> Report:
+    """Keep supervisor and workers in the foreground, without a web process, until TERM, INT or QUIT.
+
+    HUP replaces the workers by new ones.
+    """
+    # Before there is any thread, so that all have it so; the supervisor begins with none of them blocked.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        client = _client(arguments)
+        client.keep_workers()
+        folder = RuntimeFolder.of(client.settings.database)
+        data = {"database": str(client.settings.database), "pid": os.getpid()}
+        words = f"autocron runs for {data['database']} (pid {data['pid']}); Ctrl-C ends it."
+        write(as_text(Report(data, [Text(words)]), as_json=arguments.json) + "\n")
+        _wait_for_end(client, folder)
+        client.stop()
+        _wait_for_supervisor(folder)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return Report({"ended": True}, [Text("autocron has ended.")])
+
+
+def _client(arguments: Namespace) -> Client:
+    """Return the client of the application, which is imported for that.
+
+    Raises:
+        CommandError: it cannot be imported, or does not start autocron.
+    """
+    if arguments.app is not None:
+        sys.path.insert(0, os.getcwd())
+        _import(arguments.app)
+    try:
+        return current_client()
+    except NotStarted:
+        if arguments.app is None:
+            reason = "name the application: --app MODULE, the module that calls autocron.start() or makes the app"
+        else:
+            reason = f"{arguments.app} does not start autocron: name the module that calls autocron.start(), or makes the app"
+        raise CommandError(reason=reason) from None
+
+
+def _import(target: str) -> None:
+    """Import a module; with `module:name()` call what makes the application, too."""
+    module, _, name = target.partition(":")
+    try:
+        found = importlib.import_module(module)
+        if name:
+            value = getattr(found, name.removesuffix("()"))
+            if name.endswith("()"):
+                value()
+    except AutocronError:
+        raise
+    except Exception as error:  # the boundary around the application's code
+        reason = f"--app {target}: {type(error).__name__}: {error}"
+        raise CommandError(reason=reason) from error
+
+
+def _wait_for_end(client: Client, folder: RuntimeFolder) -> None:
+    while (number := signal.sigwait(_SIGNALS)) not in _END:
+        if number == _RESTART:
+            _restart(client, folder)
+        elif number == signal.SIGCHLD:
+            _reap()
+
+
+def _restart(client: Client, folder: RuntimeFolder) -> None:
+    database = client.settings.database
+    with closing(SqliteAdminStore(database, turn=nullcontext(), creates=False)) as store:
+        store.ask_for_restart()
+    with closing(Sender(folder.supervisor_socket)) as sender:
+        sender.send(SOMETHING_DUE)
+
+
+def _reap() -> None:
+    """Let processes that have ended go: as process 1 of a container it has those of others, too."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _wait_for_supervisor(folder: RuntimeFolder) -> None:
+    """Return when the supervisor has ended, or at another signal; at once if it goes on for others."""
+    if is_held(folder.apps_lock):
+        return
+    when_free(folder.alive_lock, lambda: os.kill(os.getpid(), _ENDED), name="autocron-end")
+    while (number := signal.sigwait(_SIGNALS)) not in _END | {_ENDED}:
+        if number == signal.SIGCHLD:
+            _reap()

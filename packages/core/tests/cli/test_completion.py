@@ -1,0 +1,1 @@
+"""The scripts that complete the command in a shell."""
