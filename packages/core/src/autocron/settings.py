@@ -19,6 +19,7 @@ MAX_WORKERS = 64
 
 Durability: TypeAlias = Literal["full", "normal"]
 Handover: TypeAlias = Literal["auto", "wait", "background"]
+LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 
 
 class Source(str, Enum):
@@ -93,6 +94,18 @@ def _database(value: Any) -> Path:
     return Path(value).absolute()
 
 
+def _log_file(value: Any) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str | os.PathLike) or not isinstance(os.fspath(value), str):
+        raise ValueError("must be the path of a file, as a string or a Path")
+    if not os.fspath(value).strip() or os.path.basename(value) in ("", ".", ".."):
+        raise ValueError("must be the path of a file, and not of a folder")
+    if "\0" in os.fspath(value):
+        raise ValueError("must not contain a NUL character")
+    return os.fspath(value)
+
+
 def _timezone(value: Any) -> str | None:
     return None if value is None else zone_name(value)
 
@@ -163,6 +176,13 @@ class Settings:
 
     check_interval: float = _setting(_seconds(1, 3600), 30.0)
     """After how long without a wake-up an idle process looks for work all the same."""
+
+    log_file: str | None = _setting(_log_file, None)
+    """The file that the output of supervisor and workers goes to; a relative path starts at the database's
+    folder. None for where the output of the app goes."""
+
+    log_level: LogLevel = _setting(_one_of("debug", "info", "warning", "error"), "warning")
+    """From which level on supervisor and workers log what happens, unless the app configures logging."""
 
     python: str | None = _setting(_interpreter, None, admin=False)
     """The interpreter for worker processes; None for the one that runs the app."""
