@@ -30,6 +30,7 @@ from autocron.processes.folder import RuntimeFolder, read_private, write_private
 from autocron.processes.limits import Board, Limits
 from autocron.processes.locks import WorkersTurn, adopt
 from autocron.processes.memory import resident_megabytes
+from autocron.processes.output import send_unfinished_of_thread, send_unfinished_soon
 from autocron.processes.spawn import Orders, read_orders, settings_from
 from autocron.processes.succession import Succession
 from autocron.processes.wakeup import SOMETHING_DUE, Sender, WorkersInbox, wake_listeners
@@ -181,7 +182,7 @@ class WorkerProcess:
             job_context=integration.job_context,
             wake_next=self._wake_next,
             wait_for_work=lambda: inbox.wait(self._settings.check_interval),
-            before_settling=self._client.flush,
+            before_settling=self._finish_attempt,
             current=lambda job: self._current(job, store),
             look_again=self._call_supervisor,
             is_outdated=self._check_code,
@@ -189,6 +190,11 @@ class WorkerProcess:
             retire=lambda: self._say(crew.LEAVING),
             notify=lambda: wake_listeners(self._folder.listeners),
         )
+
+    def _finish_attempt(self) -> None:
+        """Let everybody see what the task has printed, and have the calls stored that it has made."""
+        send_unfinished_of_thread()
+        self._client.flush()
 
     def _wake_next(self) -> None:
         # So many idle workers cannot all be woken by one process: the queue of their socket is shorter.
@@ -280,6 +286,7 @@ class WorkerProcess:
 
     def _exit(self) -> NoReturn:
         self._may_exit.wait()
+        send_unfinished_soon()
         os._exit(0)
 
     def _stop(self) -> None:

@@ -89,6 +89,10 @@ LINES: dict[str, tuple[int, str]] = {
         logging.ERROR,
         "supervisor: %(error)s; trying again until it works",
     ),
+    "supervisor.output_failed": (
+        logging.ERROR,
+        "supervisor: output cannot go to %(file)s (%(error)s), so it goes where it went before",
+    ),
     "supervisor.works": (
         logging.WARNING,
         "supervisor: %(database)s works again after %(seconds).0f s",
