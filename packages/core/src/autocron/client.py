@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -184,6 +185,8 @@ class Client:
         # Workers are woken before the disk has it all: a job may run a moment before it is safe
         # from a loss of power, but the caller is not told that it is stored until it is.
         self._wake(jobs, now)
+        if events.is_wanted("job.enqueued"):
+            _tell_of(jobs, now)
         if self._is_durable:
             self.store.sync()
 
@@ -270,9 +273,12 @@ class Client:
         if self._inline and (ended := self._inline.get(job_id)):
             return ended.status
         self._check_process()
+        before = self.store.get(job_id)
         cancellation = self.store.cancel(job_id, self._clock(), force=force)
         if cancellation is None:
             return None
+        if before is not None:
+            _tell_of_cancel(before, cancellation.status)
         if cancellation.awaited:
             wake_listeners(self._folder.listeners)
         self._supervisor.send(SOMETHING_DUE)  # it stops what is running, and lets go what was held
@@ -321,6 +327,24 @@ def _tell_supervisor(folder: RuntimeFolder) -> None:
     sender = Sender(folder.supervisor_socket)
     sender.send(SOMETHING_DUE)
     sender.close()
+
+
+def _tell_of(jobs: Sequence[NewJob], now: float) -> None:
+    for job in jobs:
+        due = job.options.due(now)
+        when = "at once" if due is None else _in_words(due)
+        events.emit("job.enqueued", id=job.id, task=job.task, queue=job.options.queue, due=when)
+
+
+def _in_words(moment: float) -> str:
+    return datetime.fromtimestamp(moment, timezone.utc).astimezone().isoformat(" ", "seconds")
+
+
+def _tell_of_cancel(before: Job, status: JobStatus) -> None:
+    if status is JobStatus.RUNNING:
+        events.emit("job.cancel_requested", id=before.id, task=before.task)
+    elif status is JobStatus.CANCELLED and before.status is JobStatus.WAITING:
+        events.emit("job.cancelled", id=before.id, task=before.task)  # if it ran, its worker tells
 
 
 def _in_event_loop() -> bool:

@@ -1,5 +1,6 @@
 import ast
 import logging
+import re
 import string
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 import autocron
 from autocron import events
-from autocron.processes.log import LINES, start_logging, write
+from autocron.processes.log import LINES, is_logged, start_logging, write
 
 SOURCE = Path(autocron.__file__).parent
 
@@ -74,7 +75,7 @@ def test_a_line_carries_its_event(caplog):
     assert record.getMessage() == "job 1 (shop.mail) done in 0.500 s"
     assert record.autocron_event == "job.done"
     assert record.autocron == {"id": "1", "task": "shop.mail", "seconds": 0.5}
-    assert (record.name, record.levelno) == ("autocron", logging.DEBUG)
+    assert (record.name, record.levelno) == ("autocron", logging.INFO)
 
 
 def test_a_level_that_is_off_costs_nothing(caplog):
@@ -90,3 +91,63 @@ def test_logging_is_started_once():
     count = len(events._subscribers)
     start_logging()
     assert len(events._subscribers) == count
+
+
+def test_what_is_logged_depends_on_the_level(caplog):
+    """Whoever has much to put together for an event can ask before."""
+    with caplog.at_level(logging.INFO, "autocron"):
+        assert is_logged("job.done")
+        assert not is_logged("job.started")
+
+
+# What happens to jobs in a process of the app -------------------------------------------------
+
+
+@pytest.fixture
+def lines(caplog):
+    """A function that returns the lines of events since the last look, each with its name."""
+    caplog.set_level(logging.DEBUG, "autocron")
+
+    def look():
+        found = [(record.autocron_event, record.getMessage()) for record in caplog.records]
+        caplog.clear()
+        return found
+
+    return look
+
+
+@pytest.fixture
+def add(own_registry):
+    """A task."""
+    return autocron.delay(divmod)
+
+
+def test_each_job_that_is_put_in_has_one_line(started, add, lines):
+    """It says in which queue, and when the job is due."""
+    job = add(1, 2)
+    name = f"job {job.id} \\(builtins.divmod\\)"
+    ((event, line),) = lines()
+    assert event == "job.enqueued"
+    assert re.fullmatch(rf"{name} enqueued in the queue default, due at once", line)
+    add.options(seconds=60, queue="slow")(1, 2)
+    ((_, line),) = lines()
+    assert re.search(r"in the queue slow, due \d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d$", line)
+
+
+def test_a_cancelled_job_has_one_line(started, add, lines):
+    """The first call that cancels it makes it, and no later one."""
+    job = add(1, 2)
+    lines()
+    job.cancel()
+    job.cancel()
+    assert lines() == [("job.cancelled", f"job {job.id} (builtins.divmod) is cancelled")]
+
+
+def test_a_job_that_is_asked_to_stop_has_a_line(started, add, lines, store):
+    """What becomes of that its worker will tell."""
+    job = add(1, 2)
+    store.claim(1, 0.0)
+    lines()
+    job.cancel()
+    words = f"job {job.id} (builtins.divmod) is running, and asked to stop"
+    assert lines() == [("job.cancel_requested", words)]

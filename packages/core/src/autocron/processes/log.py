@@ -135,8 +135,12 @@ LINES: dict[str, tuple[int, str]] = {
         "worker %(number)d: the database works again after %(seconds).0f s",
     ),
     "worker.store_given_up": (logging.ERROR, "worker %(number)d ends: %(error)s"),
+    "job.enqueued": (
+        logging.DEBUG,
+        "job %(id)s (%(task)s) enqueued in the queue %(queue)s, due %(due)s",
+    ),
     "job.started": (logging.DEBUG, "job %(id)s (%(task)s) started, attempt %(attempt)d"),
-    "job.done": (logging.DEBUG, "job %(id)s (%(task)s) done in %(seconds).3f s"),
+    "job.done": (logging.INFO, "job %(id)s (%(task)s) done in %(seconds).3f s"),
     "job.failed": (logging.ERROR, "job %(id)s (%(task)s) failed: %(error)s\n%(traceback)s"),
     "job.retrying": (
         logging.WARNING,
@@ -147,6 +151,7 @@ LINES: dict[str, tuple[int, str]] = {
         "job %(id)s (%(task)s) was taken from this worker, so its outcome is dropped",
     ),
     "job.released": (logging.INFO, "job %(id)s (%(task)s) was given back, and will begin anew"),
+    "job.cancel_requested": (logging.INFO, "job %(id)s (%(task)s) is running, and asked to stop"),
     "job.cancelled": (logging.INFO, "job %(id)s (%(task)s) is cancelled"),
     "schedule.fired": (logging.DEBUG, "schedule %(name)s is due (%(due)s): job %(id)s"),
     "schedule.skipped": (
@@ -174,6 +179,11 @@ def write(name: str, details: Mapping[str, Any]) -> None:
         LOGGER.log(level, words, dict(details), extra=extra)
 
 
+def is_logged(name: str) -> bool:
+    """Whether an event makes a log line, as loggers are configured now."""
+    return LOGGER.isEnabledFor(LINES[name][0])
+
+
 def start_logging() -> None:
     """Have events logged in this process; twice does no harm. Configures no handler."""
-    events.subscribe(write)
+    events.subscribe(write, wants=is_logged)
