@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 from autocron import events
+from autocron.settings import LogLevel
 
 LOGGER = logging.getLogger("autocron")
 
@@ -187,3 +189,38 @@ def is_logged(name: str) -> bool:
 def start_logging() -> None:
     """Have events logged in this process; twice does no harm. Configures no handler."""
     events.subscribe(write, wants=is_logged)
+
+
+class _LastResort(logging.Handler):
+    """Writes to what is standard error at that moment, unless the application has configured handlers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(
+            logging.Formatter("%(asctime)s %(levelname)s %(name)s[%(process)d]: %(message)s")
+        )
+        self.addFilter(_is_ours_or_warns)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            sys.stderr.write(f"{self.format(record)}\n")
+            sys.stderr.flush()
+        except Exception:  # the application's own arguments, or its own stream
+            self.handleError(record)
+
+
+def _is_ours_or_warns(record: logging.LogRecord) -> bool:
+    """Whether it is of autocron, or would be seen as well if there were no autocron."""
+    return record.name == LOGGER.name or record.levelno >= logging.WARNING
+
+
+def log_in_own_process(level: LogLevel) -> None:
+    """Have a supervisor or worker log from a level on, with time and level, if nothing else is configured.
+
+    To be called before the application is imported, so that whatever it configures wins; and again
+    when the setting has changed. Never in a process of the application.
+    """
+    if not isinstance(logging.lastResort, _LastResort):
+        logging.lastResort = _LastResort()
+    # The default is that of Python, with the difference that the application may choose another for all loggers.
+    LOGGER.setLevel(logging.NOTSET if level == "warning" else level.upper())

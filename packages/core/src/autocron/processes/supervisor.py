@@ -18,6 +18,7 @@ from autocron.processes.clockwatch import ClockWatch
 from autocron.processes.crew import BecomeWorker, Crew
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.locks import Lock, when_free
+from autocron.processes.log import log_in_own_process
 from autocron.processes.output import direct_output
 from autocron.processes.spawn import Orders, read_orders, settings_from, version_of_orders
 from autocron.processes.wakeup import Inbox, Sender, wait_for
@@ -215,6 +216,7 @@ class Supervisor:
 
     def _welcome(self, settings: Settings, orders: Orders) -> None:
         self._settings = settings
+        log_in_own_process(settings.log_level)
         direct_output(settings)
         some_stay = self._crew.adopt(orders)
         if self._reason_to_end == _NO_APP:
