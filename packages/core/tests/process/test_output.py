@@ -118,6 +118,16 @@ def test_output_goes_to_a_file(app: Callable[..., Site]) -> None:
     assert said(web) == "of the app\n"
 
 
+def test_all_that_is_logged_goes_to_the_file(app: Callable[..., Site]) -> None:
+    """From the first line on."""
+    site = app(log_file="site.log", log_level="info")
+    web, log = site.web(), site.folder / "site.log"
+    wait_for_line(lambda: read(log), "INFO", site.supervisor(), "supervisor runs")
+    (worker,) = site.workers()
+    wait_for_line(lambda: read(log), "INFO", worker, "worker 1 is ready")
+    assert said(web) == ""
+
+
 def test_output_goes_to_the_file_of_the_newest_process(app: Callable[..., Site]) -> None:
     """A changed setting is heeded by the supervisor that runs, and by the next one."""
     site = app(TALKS, log_file="first.log")
@@ -172,7 +182,8 @@ def test_the_level_says_what_is_logged(app: Callable[..., Site]) -> None:
     web = site.web()
     worker, supervisor = web.run("site.pid().wait(30)"), site.supervisor()
     wait_for_line(lambda: said(web), "INFO", worker, r"job .* \(site_app.pid\) done in ")
-    wait_for_line(lambda: said(web), "INFO", supervisor, "worker 1 started")
+    for words in ("supervisor runs", "worker 1 started"):
+        wait_for_line(lambda: said(web), "INFO", supervisor, words)
     assert "DEBUG" not in said(web)
     app()
     quiet = site.web()

@@ -373,12 +373,13 @@ sys.stdout = io.StringIO()
 print("to nowhere")
 sys.stdout = sys.__stdout__
 print("restored")
+os._exit(0)
 """
 
 
 def test_the_streams_are_what_programs_expect(run_program):
     """They have descriptors, buffers and an encoding, and never fail for a character."""
-    environment = os.environ | {"PYTHONIOENCODING": "latin-1:strict"}
+    environment = os.environ | {"PYTHONIOENCODING": "latin-1:strict", "PYTHONUNBUFFERED": ""}
     done = run_program(STREAMS, env=environment, encoding="latin-1")
     assert done.stderr == ""
     assert done.stdout == "before\n\xe9 \\u20ac\nbytes\nchild\nrestored\n"
@@ -466,6 +467,24 @@ def test_output_goes_where_the_settings_say(run_program, tmp_path):
     assert (first, then) == ("to another file", "to the same file")
     assert "output cannot go to" in why
     assert "(No such file or directory)" in why
+
+
+SPAWNS = """
+import os
+
+from autocron.processes.spawn import AppCode, Orders, spawn
+
+settings = {"python": "/bin/echo", "database": "folder/jobs.db"}
+direct(log_file="jobs.log")
+spawn("supervisor", Orders(settings, AppCode("", {})), os.open("lock", os.O_CREAT)).wait()
+"""
+
+
+def test_a_supervisor_that_is_spawned_has_the_output_of_the_app(run_program, tmp_path):
+    """Whoever starts it: it decides for itself where its output goes."""
+    done = run_program(DIRECTED.partition("direct()")[0] + SPAWNS)
+    assert done.stdout.endswith("boot.py supervisor folder/jobs.db\n"), done.stderr
+    assert (tmp_path / "folder" / "jobs.log").read_text() == ""
 
 
 def test_a_file_is_added_to(run_program, tmp_path):
