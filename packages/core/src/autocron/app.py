@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from autocron.integration import Integration
     from autocron.model import Job, JobStatus
     from autocron.outbox import Outbox
-    from autocron.settings import Durability, Handover
+    from autocron.settings import Durability, Handover, LogLevel
 
 
 class _Process:
@@ -55,6 +55,8 @@ def start(
     max_memory_per_worker: int | None = None,
     busy_timeout: float | None = None,
     check_interval: float | None = None,
+    log_file: str | os.PathLike[str] | None = None,
+    log_level: LogLevel | None = None,
     python: str | None = None,
     **unknown: Any,
 ) -> None:
@@ -90,6 +92,10 @@ def start(
             30 if not given.
         check_interval: after how many seconds without a wake-up an idle process looks for work
             all the same; 30 if not given.
+        log_file: the file that the output of supervisor and workers goes to; a relative path starts
+            at the database's folder. Where the application's output goes if not given.
+        log_level: from which level on supervisor and workers log what happens, unless the application
+            configures logging: `"debug"`, `"info"`, `"warning"` (the default) or `"error"`.
         python: the interpreter for worker processes; the one that runs the application if not
             given.
         unknown: nothing else is allowed; an error names the nearest setting.

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -238,6 +239,8 @@ class Client:
         # Workers are woken before the disk has it all: a job may run a moment before it is safe
         # from a loss of power, but the caller is not told that it is stored until it is.
         self._wake(jobs, now)
+        if events.is_wanted("job.enqueued"):
+            _tell_of(jobs, now)
         if self._is_durable:
             self.store.sync()
 
@@ -328,6 +331,10 @@ class Client:
         cancellation = self.store.cancel(job_id, self._clock(), force=force)
         if cancellation is None:
             return None
+        if cancellation.changed:
+            # Of one that is running, its worker will tell what comes of it.
+            kind = "job.cancelled" if cancellation.status.is_final else "job.cancel_requested"
+            events.emit(kind, id=job_id, task=cancellation.task)
         if cancellation.awaited:
             wake_listeners(self._folder.listeners)
         self._supervisor.send(SOMETHING_DUE)  # it stops what is running, and lets go what was held
@@ -376,6 +383,17 @@ def _tell_supervisor(folder: RuntimeFolder) -> None:
     sender = Sender(folder.supervisor_socket)
     sender.send(SOMETHING_DUE)
     sender.close()
+
+
+def _tell_of(jobs: Sequence[NewJob], now: float) -> None:
+    for job in jobs:
+        due = job.options.due(now)
+        when = "at once" if due is None else _in_words(due)
+        events.emit("job.enqueued", id=job.id, task=job.task, queue=job.options.queue, due=when)
+
+
+def _in_words(moment: float) -> str:
+    return datetime.fromtimestamp(moment, timezone.utc).astimezone().isoformat(" ", "seconds")
 
 
 def _in_event_loop() -> bool:

@@ -272,6 +272,9 @@ class Cancellation:
     """Where the job stands now; a running one was asked to stop."""
     awaited: bool
     """Whether it has ended by this, and somebody waits for that."""
+    changed: bool
+    """Whether this has cancelled it or asked it to stop; or else it had ended before."""
+    task: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import Enum
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from autocron.clock import HUNDRED_YEARS
 from autocron.errors import SettingsError, nearest, shown
@@ -19,6 +19,7 @@ MAX_WORKERS = 64
 
 Durability: TypeAlias = Literal["full", "normal"]
 Handover: TypeAlias = Literal["auto", "wait", "background"]
+LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 
 
 class Source(str, Enum):
@@ -91,6 +92,18 @@ def _database(value: Any) -> Path:
     if "://" in os.fspath(value):
         raise ValueError("must be the path of a file, and not a URL")
     return Path(value).absolute()
+
+
+def _log_file(value: Any) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str | os.PathLike) or not isinstance(os.fspath(value), str):
+        raise ValueError("must be the path of a file, as a string or a Path")
+    if not os.fspath(value).strip() or os.path.basename(value) in ("", ".", ".."):
+        raise ValueError("must be the path of a file, and not of a folder")
+    if "\0" in os.fspath(value):
+        raise ValueError("must not contain a NUL character")
+    return os.fspath(value)
 
 
 def _timezone(value: Any) -> str | None:
@@ -166,6 +179,13 @@ class Settings:
 
     check_interval: float = _setting(_seconds(1, 3600), 30.0, of_worker=True)
     """After how long without a wake-up an idle process looks for work all the same."""
+
+    log_file: str | None = _setting(_log_file, None, of_worker=True)
+    """The file that the output of supervisor and workers goes to; a relative path starts at the database's
+    folder. None for where the output of the app goes."""
+
+    log_level: LogLevel = _setting(_one_of(*get_args(LogLevel)), "warning", of_worker=True)
+    """From which level on supervisor and workers log what happens, unless the app configures logging."""
 
     python: str | None = _setting(_interpreter, None, admin=False, of_worker=True)
     """The interpreter for worker processes; None for the one that runs the app."""

@@ -11,7 +11,8 @@ from autocron.errors import StoreError
 from autocron.processes.crew import BecomeWorker
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.locks import Lock, WorkersTurn, is_held
-from autocron.processes.log import start_logging
+from autocron.processes.log import log_in_own_process, start_logging
+from autocron.processes.output import direct_output, take_over_output
 from autocron.processes.spawn import Orders, read_orders, receive_lock, settings_from
 from autocron.processes.succession import Reign, Succession
 from autocron.processes.supervisor import Supervisor
@@ -26,12 +27,15 @@ _WORKER_ROLE = "worker"
 
 def main() -> None:
     """Be the supervisor; or, in a fork of it, a worker."""
-    start_logging()
     folder = RuntimeFolder.of(Path(sys.argv[2]))
+    take_over_output(folder)
+    start_logging()
     lock = Lock.handed_over(folder.supervisor_lock, receive_lock())
     orders = read_orders(folder.orders)
     reign = Reign(folder, lock)
     settings = settings_from(orders)
+    log_in_own_process(settings.log_level)
+    direct_output(settings)
     store = SqliteStore(
         settings.database,
         turn=WorkersTurn(folder.callers_lock, folder.writers_lock),

@@ -30,6 +30,7 @@ from autocron.processes.folder import RuntimeFolder, read_private, write_private
 from autocron.processes.limits import Board, Limits
 from autocron.processes.locks import WorkersTurn, adopt
 from autocron.processes.memory import resident_megabytes
+from autocron.processes.output import send_unfinished_of_thread, send_unfinished_soon
 from autocron.processes.spawn import Orders, read_orders, settings_from
 from autocron.processes.succession import Succession
 from autocron.processes.wakeup import SOMETHING_DUE, Sender, WorkersInbox, wake_listeners
@@ -186,7 +187,7 @@ class WorkerProcess:
             job_context=integration.job_context,
             wake_next=self._wake_next,
             wait_for_work=lambda: inbox.wait(self._settings.check_interval),
-            before_settling=lambda: self._before_settling(progress),
+            before_settling=lambda: self._finish_attempt(progress),
             current=lambda job: self._current(job, store, progress),
             look_again=self._call_supervisor,
             is_outdated=self._check_code,
@@ -218,7 +219,9 @@ class WorkerProcess:
                 return f"it has {memory:.0f} MB of memory in use"
         return None
 
-    def _before_settling(self, progress: ProgressWriter) -> None:
+    def _finish_attempt(self, progress: ProgressWriter) -> None:
+        """Let everybody see what the task has printed, called, and said of its progress."""
+        send_unfinished_of_thread()
         self._client.flush()
         progress.flush()
 
@@ -290,6 +293,7 @@ class WorkerProcess:
 
     def _exit(self) -> NoReturn:
         self._may_exit.wait()
+        send_unfinished_soon()
         os._exit(0)
 
     def _stop(self) -> None:

@@ -18,8 +18,12 @@ def test_a_job_that_waits_never_runs(store, put, now):
     """It ends at once, and says so; whoever waits for it is to be told."""
     put("a", "b")
     store.watch(["b"])
-    assert store.cancel("a", now + 1) == Cancellation(JobStatus.CANCELLED, awaited=False)
-    assert store.cancel("b", now + 1) == Cancellation(JobStatus.CANCELLED, awaited=True)
+    assert store.cancel("a", now + 1) == Cancellation(
+        JobStatus.CANCELLED, awaited=False, changed=True, task="shop.task"
+    )
+    assert store.cancel("b", now + 1) == Cancellation(
+        JobStatus.CANCELLED, awaited=True, changed=True, task="shop.task"
+    )
     job = store.get("a")
     assert (job.status, job.finished_at, job.attempt) == ("CANCELLED", now + 1, 0)
     assert job.error == "it was cancelled before it began"
@@ -43,7 +47,9 @@ def test_a_running_job_is_asked(store, put, now):
     put("a", "b")
     job = store.claim(1, now)
     assert not store.is_cancel_requested("a")
-    assert store.cancel("a", now) == Cancellation(JobStatus.RUNNING, awaited=False)
+    assert store.cancel("a", now) == Cancellation(
+        JobStatus.RUNNING, awaited=False, changed=True, task="shop.task"
+    )
     assert store.is_cancel_requested("a")
     assert not store.is_cancel_requested("b")
     assert store.get("a").cancel_requested
@@ -88,8 +94,12 @@ def test_a_job_that_has_ended_is_left_alone(store, put, now):
     store.settle(store.claim(1, now), Succeeded("1"), now)
     store.settle(store.claim(1, now), FAILURE, now)
     before = store.get("a"), store.get("b")
-    assert store.cancel("a", now, force=True) == Cancellation(JobStatus.DONE, awaited=False)
-    assert store.cancel("b", now) == Cancellation(JobStatus.ERROR, awaited=False)
+    assert store.cancel("a", now, force=True) == Cancellation(
+        JobStatus.DONE, awaited=False, changed=False, task="shop.task"
+    )
+    assert store.cancel("b", now) == Cancellation(
+        JobStatus.ERROR, awaited=False, changed=False, task="shop.task"
+    )
     assert (store.get("a"), store.get("b")) == before
     assert store.cancel("c", now) is None
     assert not store.is_cancel_requested("c")

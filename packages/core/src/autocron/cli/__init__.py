@@ -17,6 +17,7 @@ from autocron.cli.database import opened
 from autocron.cli.output import Report, show
 from autocron.cli.watching import watch
 from autocron.errors import AutocronError
+from autocron.processes.log import start_logging
 from autocron.settings import LoadedSettings
 
 __all__ = ["main"]
@@ -44,6 +45,7 @@ def main(
     if not path and arguments.alone is None:
         parser(prog).error("name the file with --database, or in AUTOCRON_DATABASE")
     path = Path(path or "")
+    start_logging()  # for commands of frameworks, which configure it
     try:
         if arguments.alone is not None:
             return _shown(arguments.alone(arguments), arguments)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import islice
 
+from autocron import events
 from autocron.cli.database import Opened
 from autocron.cli.output import Report, Text
 from autocron.cli.selecting import confirm, has_filter, selection_of
@@ -77,6 +78,9 @@ def _cancel(database: Opened, job_id: str, *, force: bool) -> JobStatus | None:
     done = database.store.cancel(job_id, system_clock(), force=force)
     if done is None:
         return None
+    if done.changed:
+        kind = "job.cancelled" if done.status.is_final else "job.cancel_requested"
+        events.emit(kind, id=job_id, task=done.task)
     if done.awaited:
         database.tell_waiting()
     return done.status
@@ -111,6 +115,8 @@ def retry_jobs(database: Opened, arguments: Namespace) -> Report:
             if job.status not in _FAILED:
                 raise NotRetryable(id=job.id, status=job.status)
     begun = [job_id for job_id in ids if store.try_again(job_id, system_clock())]
+    for job_id in begun:
+        events.emit("job.renewed", id=job_id)
     database.tell_workers(len(begun))
     statuses: dict[str, JobStatus | None] = dict.fromkeys(begun, JobStatus.WAITING)
     return _told(statuses, lambda _: "waits to be run")

@@ -25,10 +25,7 @@ _SIGNALS = _END | {_RESTART, _ENDED, signal.SIGCHLD}
 
 
 def run(arguments: Namespace) -> Report:
-    """Keep supervisor and workers in the foreground, without a web process, until TERM, INT or QUIT.
-
-    HUP replaces the workers by new ones.
-    """
+    """Keep supervisor and workers in the foreground, without a web process, until TERM, INT or QUIT; HUP replaces workers."""
     # Before there is any thread, so that all have it so; the supervisor begins with none of them blocked.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:

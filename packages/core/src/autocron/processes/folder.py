@@ -114,6 +114,11 @@ class RuntimeFolder:
         return self.path / "writers.lock"
 
     @property
+    def output_lock(self) -> Path:
+        """Held while a worker or the supervisor sends lines of output."""
+        return self.path / "output.lock"
+
+    @property
     def supervisor_socket(self) -> Path:
         """Where the supervisor gets its messages."""
         return self.path / "supervisor.sock"

@@ -232,7 +232,7 @@ class _SharedFile:
         self._descriptor = -1
         self._pid = -1
 
-    def lock(self, mode: int, pid: int) -> bool:
+    def lock(self, mode: int, pid: int, patience: float = _PATIENCE) -> bool:
         """Take the lock if that is possible within a short time; return whether it was."""
         if self._pid != pid:
             try:
@@ -242,11 +242,11 @@ class _SharedFile:
         try:
             fcntl.flock(self._descriptor, mode | fcntl.LOCK_NB)
         except BlockingIOError:
-            return self._lock_soon(mode)
+            return self._lock_soon(mode, patience)
         return True
 
-    def _lock_soon(self, mode: int) -> bool:
-        pause, deadline = _FIRST_PAUSE, time.monotonic() + _PATIENCE
+    def _lock_soon(self, mode: int, patience: float) -> bool:
+        pause, deadline = _FIRST_PAUSE, time.monotonic() + patience
         while time.monotonic() < deadline:
             time.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE)
@@ -263,18 +263,21 @@ class _SharedFile:
 
 
 class _Turn(ABC):
-    """What both kinds of turn have in common: threads of one process come one by one."""
+    """What all kinds of turn have in common: threads of one process come one by one."""
 
     def __init__(self) -> None:
-        self._threads = threading.Lock()
+        self._threads = self._new_guard()
         self._pid = os.getpid()
+
+    def _new_guard(self) -> threading.Lock | threading.RLock:
+        return threading.Lock()
 
     def __enter__(self) -> None:
         pid = os.getpid()
         if self._pid != pid:  # a thread of the parent may have held it at the fork
             with fork_guard():
                 if self._pid != pid:
-                    self._threads, self._pid = threading.Lock(), pid
+                    self._threads, self._pid = self._new_guard(), pid
         self._threads.acquire()
         try:
             self._begin(pid)
@@ -329,3 +332,35 @@ class WorkersTurn(_Turn):
 
     def _end(self, pid: int) -> None:
         self._writers.unlock(pid)
+
+
+# Taking turns at the output -------------------------------------------------------------------
+#
+# What is longer than PIPE_BUF may be mixed with what others write to the same pipe. Here, too, whoever is
+# stopped in the midst of it must not stop the others: rather a mixed line than a job that does not end.
+
+_PATIENCE_FOR_OUTPUT = 1.0
+
+
+class OutputTurn(_Turn):
+    """A turn to write output, of one thread of one process at a time."""
+
+    def __init__(self, output_lock: Path) -> None:
+        super().__init__()
+        self._output = _SharedFile(output_lock)
+        self._patience = _PATIENCE_FOR_OUTPUT
+
+    def _new_guard(self) -> threading.RLock:
+        # What is collected while something is written may print as well, in the same thread.
+        return threading.RLock()
+
+    def _begin(self, pid: int) -> None:
+        try:
+            is_taken = self._output.lock(fcntl.LOCK_EX, pid, self._patience)
+        except StoreError:  # somebody else has put it there, as whoever starts will be told
+            is_taken = False
+        # Who has waited in vain does not wait again and again.
+        self._patience = _PATIENCE_FOR_OUTPUT if is_taken else 0.0
+
+    def _end(self, pid: int) -> None:
+        self._output.unlock(pid)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 from autocron import events
+from autocron.settings import LogLevel
 
 LOGGER = logging.getLogger("autocron")
 
@@ -99,6 +101,10 @@ LINES: dict[str, tuple[int, str]] = {
         logging.ERROR,
         "supervisor: %(error)s; trying again until it works",
     ),
+    "supervisor.output_failed": (
+        logging.ERROR,
+        "supervisor: output cannot go to %(file)s (%(error)s), so it goes where it went before",
+    ),
     "supervisor.works": (
         logging.WARNING,
         "supervisor: %(database)s works again after %(seconds).0f s",
@@ -141,8 +147,12 @@ LINES: dict[str, tuple[int, str]] = {
         "worker %(number)d: the database works again after %(seconds).0f s",
     ),
     "worker.store_given_up": (logging.ERROR, "worker %(number)d ends: %(error)s"),
+    "job.enqueued": (
+        logging.DEBUG,
+        "job %(id)s (%(task)s) enqueued in the queue %(queue)s, due %(due)s",
+    ),
     "job.started": (logging.DEBUG, "job %(id)s (%(task)s) started, attempt %(attempt)d"),
-    "job.done": (logging.DEBUG, "job %(id)s (%(task)s) done in %(seconds).3f s"),
+    "job.done": (logging.INFO, "job %(id)s (%(task)s) done in %(seconds).3f s"),
     "job.failed": (logging.ERROR, "job %(id)s (%(task)s) failed: %(error)s\n%(traceback)s"),
     "job.retrying": (
         logging.WARNING,
@@ -153,6 +163,8 @@ LINES: dict[str, tuple[int, str]] = {
         "job %(id)s (%(task)s) was taken from this worker, so its outcome is dropped",
     ),
     "job.released": (logging.INFO, "job %(id)s (%(task)s) was given back, and will begin anew"),
+    "job.cancel_requested": (logging.INFO, "job %(id)s (%(task)s) is running, and asked to stop"),
+    "job.renewed": (logging.INFO, "job %(id)s was let begin anew"),
     "job.cancelled": (logging.INFO, "job %(id)s (%(task)s) is cancelled"),
     "schedule.fired": (logging.DEBUG, "schedule %(name)s is due (%(due)s): job %(id)s"),
     "schedule.skipped": (
@@ -180,6 +192,46 @@ def write(name: str, details: Mapping[str, Any]) -> None:
         LOGGER.log(level, words, dict(details), extra=extra)
 
 
+def is_logged(name: str) -> bool:
+    """Whether an event makes a log line, as loggers are configured now."""
+    return LOGGER.isEnabledFor(LINES[name][0])
+
+
 def start_logging() -> None:
     """Have events logged in this process; twice does no harm. Configures no handler."""
-    events.subscribe(write)
+    events.subscribe(write, wants=is_logged)
+
+
+class _LastResort(logging.Handler):
+    """Writes to what is standard error at that moment, unless the application has configured handlers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(
+            logging.Formatter("%(asctime)s %(levelname)s %(name)s[%(process)d]: %(message)s")
+        )
+        self.addFilter(_is_ours_or_warns)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            sys.stderr.write(f"{self.format(record)}\n")
+            sys.stderr.flush()
+        except Exception:  # the application's own arguments, or its own stream
+            self.handleError(record)
+
+
+def _is_ours_or_warns(record: logging.LogRecord) -> bool:
+    """Whether it is of autocron, or would be seen as well if there were no autocron."""
+    return record.name == LOGGER.name or record.levelno >= logging.WARNING
+
+
+def log_in_own_process(level: LogLevel) -> None:
+    """Have a supervisor or worker log from a level on, with time and level, if nothing else is configured.
+
+    To be called before the application is imported, so that whatever it configures wins; and again
+    when the setting has changed. Never in a process of the application.
+    """
+    if not isinstance(logging.lastResort, _LastResort):
+        logging.lastResort = _LastResort()
+    # The default is that of Python, with the difference that the application may choose another for all loggers.
+    LOGGER.setLevel(logging.NOTSET if level == "warning" else level.upper())

@@ -17,6 +17,7 @@ from typing import Any
 
 import autocron
 from autocron.processes.folder import read_private, write_private
+from autocron.processes.output import output_of_app
 from autocron.settings import Settings, load_settings, settings_of_worker
 
 VERSION: str = autocron.__version__
@@ -121,9 +122,12 @@ def spawn(role: str, orders: Orders, lock: int) -> subprocess.Popen[bytes]:
         lock: the open file that holds its lock; all others are closed.
     """
     settings = settings_from(orders)
+    output, errors = output_of_app()
     return subprocess.Popen(
         [interpreter(settings.python), _boot_file(), role, str(settings.database)],
         stdin=lock,
+        stdout=output,
+        stderr=errors,
         cwd=orders.code.folder,
         start_new_session=True,
     )

@@ -21,6 +21,8 @@ from autocron.processes.clockwatch import ClockWatch
 from autocron.processes.crew import BecomeWorker, Crew
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.locks import Lock, when_free
+from autocron.processes.log import log_in_own_process
+from autocron.processes.output import direct_output
 from autocron.processes.spawn import Orders, read_orders, settings_from, version_of_orders
 from autocron.processes.wakeup import Inbox, Sender, wait_for
 from autocron.running import maintenance, scheduler
@@ -229,6 +231,8 @@ class Supervisor:
         self._orders = orders
         self._settings = settings = settings_from(orders)
         self._store.configure(ttl=settings.ttl, busy_timeout=settings.busy_timeout)
+        log_in_own_process(settings.log_level)
+        direct_output(settings)
 
     def _heed_wishes(self) -> None:
         """See whether an administrator wants something else than before, and do it."""
@@ -241,9 +245,8 @@ class Supervisor:
         if before.restarts not in (wishes.restarts, _UNKNOWN):
             events.emit("supervisor.restarting")
             self._crew.replace_all()
-            self._to_do.append(
-                self._store.await_registration
-            )  # the new ones may have other schedules
+            # The new ones may have other schedules.
+            self._to_do.append(self._store.await_registration)
 
     def _configure(self, admin: Mapping[str, Any]) -> None:
         orders = replace(self._orders, admin=dict(admin))
@@ -257,6 +260,8 @@ class Supervisor:
             events.emit("supervisor.settings_changed")
 
     def _welcome(self, orders: Orders) -> None:
+        # Of what an administrator has set, the web process may know less by now than we do.
+        orders = replace(orders, admin=self._orders.admin)
         some_stay = self._crew.adopt(orders)
         self._use(orders)
         if self._reason_to_end == _NO_APP:

@@ -110,7 +110,7 @@ def _fail(connection: Connection, sql: str, values: dict[str, Any], failure: Fai
 def cancel(connection: Connection, values: dict[str, Any]) -> list[Row]:
     """Cancel a job that has not ended, and note it; return what `queries.CANCEL` does."""
     changed = connection.execute(queries.CANCEL, values).fetchall()
-    for state, _awaited in changed:
+    for state, _awaited, _task in changed:
         kind = NoteKind.CANCELLED if state == State.CANCELLED else NoteKind.ASKED_TO_STOP
         note(connection, values["id"], kind, values["now"])
     return changed

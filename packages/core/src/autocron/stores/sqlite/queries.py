@@ -137,7 +137,7 @@ SET cancel = max(cancel, iif(:force, 2, 1)),
     finished_at = iif(state = 2, NULL, :now),
     expires_at = iif(state = 2, NULL, :now + coalesce(ttl, :ttl))
 WHERE id = :id AND state < 3
-RETURNING state, awaited
+RETURNING state, awaited, task
 """
 
 # Whether a job was asked to stop.

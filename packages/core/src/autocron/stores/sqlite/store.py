@@ -138,11 +138,14 @@ class SqliteStore:
 
     def cancel(self, job_id: str, now: float, *, force: bool = False) -> Cancellation | None:
         values = {"id": job_id, "force": force, "reason": _CANCELLED, "now": now, "ttl": self._ttl}
-        for state, awaited in self._database.transaction(lambda held: cancel(held, values)):
+        for state, awaited, task in self._database.transaction(lambda held: cancel(held, values)):
             status = STATUS_OF[state]
-            return Cancellation(status, status.is_final and awaited != _NOBODY_WAITS)
+            is_awaited = status.is_final and awaited != _NOBODY_WAITS
+            return Cancellation(status, is_awaited, changed=True, task=task)
         job = self.get(job_id)
-        return None if job is None else Cancellation(job.status, awaited=False)
+        if job is None:
+            return None
+        return Cancellation(job.status, awaited=False, changed=False, task=job.task)
 
     # Jobs, as workers see them ----------------------------------------------------------------
 
