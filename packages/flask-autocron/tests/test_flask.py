@@ -1,6 +1,7 @@
 """What is special to Flask: configuration, contexts, factories, commands; and Flask without the extension."""
 
 import gc
+import json
 import os
 import signal
 import weakref
@@ -12,6 +13,7 @@ import pytest
 from flask import Flask, current_app
 
 import autocron
+from autocron.cli.arguments import VERBS
 from autocron.errors import SettingsError, StoreError
 from autocron.testing import Project, wait_until
 from autocron.testing.contract import Site
@@ -477,6 +479,41 @@ def test_the_commands_need_no_path_of_the_database(project):
 def test_the_commands_explain_themselves_without_an_app(project):
     """Help is there before anything works."""
     assert "settings" in flask(project, "autocron", "--help")
+
+
+def test_its_help_has_all_verbs(project):
+    """Each with what it does."""
+    text = flask(project, "autocron", "--help")
+    assert all(f"\n  {verb.name} " in text and verb.words in text for verb in VERBS)
+
+
+def test_settings_of_the_app_are_told_from_what_was_set(project):
+    """`enable` leaves to the app again what `disable` has set, as the app has it enabled."""
+    project.write(
+        "application.py",
+        MAIN.replace("Autocron(app)", "app.config['AUTOCRON_WORKERS'] = 2\nAutocron(app)"),
+    )
+    command = ("--app", "application", "autocron")
+    flask(project, *command, "disable")
+    found = json.loads(flask(project, *command, "settings", "--json"))
+    assert (found["workers"]["source"], found["enabled"]["source"]) == ("app", "admin")
+    flask(project, *command, "enable")
+    with project.store(DATABASE) as store:
+        assert store.settings() == {}
+
+
+def test_workers_run_without_a_server(project):
+    """`flask autocron run` keeps them until it is told to end."""
+    project.write("application.py", MAIN)
+    kept = project.start("-m", "flask", "--app", "application", "autocron", "run")
+    wait_until(lambda: "autocron runs for " in kept.output, or_show=lambda: kept.output)
+    project.run(
+        "-m", "flask", "--app", "application", "shell", text="import tasks; tasks.name('')\n"
+    )
+    with project.store(DATABASE) as store:
+        wait_until(lambda: store.counts()["DONE"] == 1, or_show=lambda: kept.output)
+    kept.end()
+    assert "autocron has ended." in kept.output
 
 
 def test_options_of_a_verb_are_left_to_it(project):

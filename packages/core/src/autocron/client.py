@@ -70,9 +70,10 @@ class Client:
         self._integration = integration
         self._clock = clock
         self._given, self._prefix = given, prefix
-        self._app_settings = load_settings(given, prefix=prefix)
+        self.configured: LoadedSettings = load_settings(given, prefix=prefix)
+        """What the application has configured, without what an administrator has set."""
         self._autostart = autostart
-        settings = self._app_settings.settings
+        settings = self.configured.settings
         self._folder = RuntimeFolder.of(settings.database)
         self.store: Store = _open_store(settings, self._folder, creates=creates)
         """Where the jobs are."""
@@ -104,7 +105,7 @@ class Client:
         self._is_durable = settings.durability == "full"
         self._waits = {"wait": True, "background": False, "auto": None}[settings.handover]
         # When an administrator has disabled it, a supervisor waits until it is enabled again.
-        is_enabled = settings.enabled or self._app_settings.settings.enabled
+        is_enabled = settings.enabled or self.configured.settings.enabled
         may_start = (settings.autostart and is_enabled) or self._keeps_workers
         self._starts_processes = self._autostart and may_start
         if self._listener is not None:
@@ -214,7 +215,7 @@ class Client:
             folder=os.getcwd(),
         )
         admin = self.loaded.values_of(Source.ADMIN)
-        return Orders(self._app_settings.values_of(Source.APP), code, admin)
+        return Orders(self.configured.values_of(Source.APP), code, admin)
 
     # Handing over ---------------------------------------------------------------------------
 

@@ -202,7 +202,7 @@ def test_root_may_use_the_admin_tool_on_the_database_of_another_user(
     wait_until(site.is_empty, "the end of supervisor and workers")
     for path in [*site.folder.glob("site.db*"), *site.folder.glob("site.db.autocron/*")]:
         os.chown(path, NOBODY, NOBODY)
-    assert "supervisor   not running" in command(site, "status").stdout
+    assert "supervisor      not running" in command(site, "status").stdout
     assert command(site, "set", "workers", "2").returncode == 0
     owners = {path.stat().st_uid for path in site.folder.rglob("site.db*")}
     assert owners == {NOBODY}

@@ -8,27 +8,22 @@ from flask.cli import with_appcontext
 from autocron.app import current_client
 from autocron.errors import AutocronError
 
-HELP = """Look into the app's jobs, and change the settings of its workers.
 
-\b
-status         the app's workers, and how many jobs there are
-jobs           the latest jobs
-job ID         one job, with its outcome
-schedules      the schedules: when each is due next
-next-runs      the coming times of one
-ticks          what came of its latest due times
-pause, resume  have it not run for a while
-run-now        run it besides its times
-cron           the coming times of an expression
-settings       the settings, and where each value comes from
-set, unset     change a setting, or take the change back
-"""
+class _Verbs(click.Command):
+    def format_help_text(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs; imported here, since the flask command loads this module whatever it is to run."""
+        from autocron.cli.arguments import DESCRIPTION, summary
+
+        formatter.write_paragraph()
+        formatter.write_text(DESCRIPTION)
+        formatter.write_paragraph()
+        formatter.write(summary())
 
 
 @click.command(
     "autocron",
-    help=HELP,
-    short_help="Look into the app's jobs, and change settings.",
+    cls=_Verbs,
+    short_help="See and change the app's jobs, schedules and settings.",
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
     epilog="More about a verb: flask autocron VERB --help",
 )
@@ -36,8 +31,8 @@ set, unset     change a setting, or take the change back
 @click.pass_context
 @with_appcontext
 def autocron(context: click.Context, arguments: tuple[str, ...]) -> None:
-    """Look into the app's jobs, and change the settings of its workers."""
-    from autocron import cli  # the flask command loads this module whatever it is to run
+    """Do what a verb of the admin tool does."""
+    from autocron import cli
 
     try:
         client = current_client()
@@ -46,7 +41,7 @@ def autocron(context: click.Context, arguments: tuple[str, ...]) -> None:
     status = cli.main(
         arguments,
         database=client.settings.database,
-        configured=client.loaded,
+        configured=client.configured,
         prog=context.command_path,
     )
     context.exit(status)

@@ -236,6 +236,19 @@ def _examples(prog: str, verb: Verb) -> str | None:
     return "examples:\n" + "\n".join(f"  {prog} {example}" for example in verb.examples)
 
 
+def summary() -> str:
+    """Return all verbs with what they do, each in one line, for the help of other commands."""
+    width = max(len(verb.name) for verb in VERBS)
+    lines = []
+    for group in (SEE, DO, RUN):
+        lines += [
+            f"{group}:",
+            *(f"  {verb.name:{width}}  {verb.words}" for verb in verbs_in(group)),
+            "",
+        ]
+    return "\n".join(lines)
+
+
 def verbs_in(group: str) -> Iterator[Verb]:
     """Give the verbs of a group, in their order."""
     return (verb for verb in VERBS if verb.group == group)

@@ -284,9 +284,9 @@ def list_tasks(database: Opened, _arguments: Namespace) -> Report:
         )
         state = "registered" if options else "unknown"
         queue = options.queue if options else None
-        shown = [numbers[status] for status in JobStatus]
-        rows.append([name, state, queue, rules.get(name), *shown])
-    heads = ["task", "state", "queue", "schedule", *(str(status).lower() for status in JobStatus)]
+        shown = ", ".join(f"{count} {status}" for status, count in numbers.items() if count)
+        rows.append([name, state, queue, rules.get(name), shown or None])
+    heads = ["task", "state", "queue", "schedule", "jobs"]
     empty = "No tasks: they are known when a worker has imported the application."
     return Report(data, [Table(heads, rows, empty)])
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Protocol, TextIO, TypeAlias
 
 _GAP = "  "
-_NARROWEST = 8
+_NARROWEST = (8, 4)
 _SHORT_ID = 12
 
 _RESET, _BOLD, _GREY = "\x1b[0m", "\x1b[1m", "\x1b[90m"
@@ -64,6 +64,18 @@ class JobId:
         if self.id is None:
             return "-"
         return self.id[-_SHORT_ID:] if short else self.id
+
+
+@dataclass(frozen=True)
+class Either:
+    """What has two forms that are known beforehand."""
+
+    full: str
+    short: str
+
+    def text(self, *, short: bool) -> str:
+        """Return one of them."""
+        return self.short if short else self.full
 
 
 @dataclass(frozen=True)
@@ -226,11 +238,12 @@ def _narrow(widths: list[int], width: int) -> None:
 
     Never from the first: it names the row, and is what the next command is given.
     """
-    while _total(widths) > width:
-        candidates = [index for index, size in enumerate(widths) if index and size > _NARROWEST]
-        if not candidates:
-            return
-        widths[max(candidates, key=widths.__getitem__)] -= 1
+    for narrowest in _NARROWEST:
+        while _total(widths) > width:
+            candidates = [index for index, size in enumerate(widths) if index and size > narrowest]
+            if not candidates:
+                break
+            widths[max(candidates, key=widths.__getitem__)] -= 1
 
 
 def _cut(text: str, size: int) -> str:
@@ -239,7 +252,7 @@ def _cut(text: str, size: int) -> str:
 
 def clean(value: Any, *, short: bool = False) -> str:
     """Return a value as one line that leaves the terminal alone."""
-    if isinstance(value, Moment | JobId | Span):
+    if isinstance(value, Moment | JobId | Span | Either):
         text = value.text(short=short)
     elif isinstance(value, bool):
         text = "true" if value else "false"

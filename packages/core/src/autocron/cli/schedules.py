@@ -7,10 +7,10 @@ from dataclasses import asdict
 from itertools import islice
 
 from autocron.cli.database import Opened
-from autocron.cli.output import JobId, Report, Table, Text
+from autocron.cli.output import Either, JobId, Report, Table, Text
 from autocron.clock import system_clock
 from autocron.errors import CommandError, InvalidSchedule, UnknownQueue, nearest
-from autocron.model import Schedule, StoredSchedule, TickOutcome
+from autocron.model import Schedule, StoredSchedule, Tick, TickOutcome
 from autocron.options import check_schedule_options
 from autocron.running import scheduler
 from autocron.scheduling.cron import parse_cron
@@ -24,9 +24,9 @@ def list_schedules(database: Opened, _arguments: Namespace) -> Report:
         schedule = stored.schedule
         latest = next(iter(store.ticks(schedule.name, 1)), None)
         data.append(asdict(stored) | {"state": _state(stored), "latest": latest and asdict(latest)})
-        came = latest and f"{latest.outcome} {_local(stored, latest.due)}"
+        came = latest and _latest(stored, latest)
         zone = (schedule.timezone or "machine") if schedule.is_local else None
-        due = _local(stored, stored.due)
+        due = None if stored.due is None else _cell(stored, stored.due)
         rows.append([schedule.name, _state(stored), due, schedule.rule, zone, came])
     heads = ["schedule", "state", "next", "rule", "zone", "latest"]
     notes = []
@@ -68,9 +68,7 @@ def show_ticks(database: Opened, arguments: Namespace) -> Report:
     """Show what came of the latest due times of a schedule, latest first."""
     stored = scheduler.find(database.store, arguments.name)
     ticks = database.store.ticks(arguments.name, arguments.limit)
-    rows = [
-        [_local(stored, tick.due), tick.outcome, JobId(tick.job), tick.reason] for tick in ticks
-    ]
+    rows = [[_cell(stored, tick.due), tick.outcome, JobId(tick.job), tick.reason] for tick in ticks]
     heads = ["due", "outcome", "job", "remark"]
     return Report([asdict(tick) for tick in ticks], [Table(heads, rows, "None yet.")])
 
@@ -165,6 +163,16 @@ def _state(stored: StoredSchedule) -> str:
     if stored.paused:
         return "paused"
     return "active" if stored.confirmed else "not loaded"
+
+
+def _cell(stored: StoredSchedule, moment: float) -> Either:
+    full = _local(stored, moment) or "-"
+    return Either(full, full[: len("2026-11-26 03:00")])
+
+
+def _latest(stored: StoredSchedule, tick: Tick) -> Either:
+    cell = _cell(stored, tick.due)
+    return Either(f"{tick.outcome} {cell.full}", f"{tick.outcome} {cell.short}")
 
 
 def _local(stored: StoredSchedule, moment: float | None) -> str | None:
