@@ -191,14 +191,9 @@ class Screen:
             cells = [[clean(value, short=True) for value in row] for row in rows]
             widths = _widths(heads, cells)
             _narrow(widths, self.width)
-        head = self._row([head.upper() for head in heads], widths)
-        lines = [self._row(line, widths) for line in cells]
+        head = _GAP.join(_padded([head.upper() for head in heads], widths)).rstrip()
+        lines = [_GAP.join(map(self._coloured, _padded(line, widths))).rstrip() for line in cells]
         return "\n".join([f"{_BOLD}{head}{_RESET}" if self.has_colours else head, *lines])
-
-    def _row(self, cells: Sequence[str], widths: Sequence[int]) -> str:
-        padded = [f"{_cut(cell, size):{size}}" for cell, size in zip(cells, widths, strict=True)]
-        padded[-1] = padded[-1].rstrip()
-        return _GAP.join(map(self._coloured, padded)).rstrip()
 
     def _coloured(self, text: str) -> str:
         colour = _COLOURS.get(text.rstrip()) if self.has_colours else None
@@ -244,6 +239,10 @@ def _narrow(widths: list[int], width: int) -> None:
             if not candidates:
                 break
             widths[max(candidates, key=widths.__getitem__)] -= 1
+
+
+def _padded(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
+    return [f"{_cut(cell, size):{size}}" for cell, size in zip(cells, widths, strict=True)]
 
 
 def _cut(text: str, size: int) -> str:
