@@ -175,7 +175,7 @@ def test_a_job_shows_the_due_time_for_which_it_was_run(run, registered):
     scheduler.run_due(registered, lambda: due + 30, bool)
     _, text = run("job", registered.claim(1, due).id)
     words = datetime.fromtimestamp(due).astimezone().isoformat(" ", "seconds")
-    assert f"scheduled_for  {words}" in text
+    assert f"scheduled for  {words}" in text
 
 
 def test_a_schedule_is_run_now(run, registered):

@@ -19,6 +19,7 @@ from autocron.model_admin import QueueState
 from autocron.policy import policy_to_text
 from autocron.settings import Settings, Source
 
+_NAMES = {"run_at": "due", "scheduled_for": "scheduled for", "cancel_requested": "asked to stop"}
 _TIMES = ("enqueued_at", "run_at", "started_at", "finished_at", "scheduled_for")
 
 
@@ -221,7 +222,7 @@ def _facts(job: Job) -> dict[str, Any]:
     values["cancel_requested"] = job.cancel_requested or None
     del values["traceback"]
     return {
-        name.removesuffix("_at"): value
+        _NAMES.get(name, name.removesuffix("_at")): value
         for name, value in values.items()
         if value is not None and value != Moment(None)
     }
