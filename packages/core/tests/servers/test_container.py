@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -54,3 +55,36 @@ def test_nothing_is_left_and_the_next_start_runs_the_rest(
     site.unblock("two")
     following = serve(name)
     assert [following.ended(job).result for job in jobs] == ['"one"', '"two"', '"three"']
+
+
+JOBS = """
+import pathlib, time
+import autocron
+
+@autocron.delay
+def block():
+    pathlib.Path("begun").touch()
+    while not pathlib.Path("go").exists():
+        time.sleep(0.01)
+
+autocron.start("jobs.db", autostart=False, shutdown_timeout=20)
+"""
+
+
+def test_workers_without_a_web_process_finish_their_jobs(project: Project) -> None:
+    """`autocron run` as process 1 ends when they have, so that the kernel cuts nothing off."""
+    project.write("jobs_app.py", JOBS)
+    run = f"-c 'import os, sys; os.execvp(sys.argv[1], sys.argv[1:])' {UNSHARE}"
+    command = f"{run} {sys.executable} -m autocron run --app jobs_app"
+    container = project.start(*shlex.split(command))
+    wait_until(lambda: "Ctrl-C ends it" in container.output, or_show=lambda: container.output)
+    assert "(pid 1)" in container.output
+    project.run("-c", "import jobs_app; jobs_app.block()")
+    wait_until((project.folder / "begun").exists, or_show=lambda: container.output)
+    children = Path(f"/proc/{container.pid}/task/{container.pid}/children").read_text().split()
+    os.kill(int(children[0]), signal.SIGTERM)
+    (project.folder / "go").touch()
+    wait_until(lambda: not container.is_alive, or_show=lambda: container.output)
+    assert container.output.endswith("autocron has ended.\n")
+    with project.store("jobs.db") as store:
+        assert store.counts()["DONE"] == 1
