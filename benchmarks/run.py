@@ -29,7 +29,9 @@ def main() -> None:
     # As pip does when it installs; here the environment may forbid Python to do it on importing.
     compileall.compile_dir(Path(autocron.__file__).parent, quiet=1)
     for name in arguments.measure or measures.MEASURES:
-        with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        with tempfile.TemporaryDirectory(
+            dir=arguments.folder, ignore_cleanup_errors=True
+        ) as folder:
             for row in measures.MEASURES[name](Path(folder), scale):
                 show(row)
 

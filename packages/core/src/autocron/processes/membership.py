@@ -110,6 +110,8 @@ class Membership:
             try:
                 wait()
             except (OSError, StoreError) as error:
+                if self._left.is_set():
+                    return  # whoever stops may delete the files as well
                 self._left.wait(self._locking.failed(error))
             else:
                 self._locking.ended()

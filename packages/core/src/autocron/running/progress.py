@@ -33,7 +33,7 @@ class ProgressWriter:
         self._latest.append((job, progress))
         if not self._is_new.is_set():
             self._is_new.set()
-        if self._thread is None:
+        if self._thread is None or not self._thread.is_alive():  # a task may have forked
             self._thread = threading.Thread(target=self._run, name="autocron-progress", daemon=True)
             self._thread.start()
 
