@@ -276,7 +276,7 @@ def test_who_waits_for_a_job_that_is_deleted_is_told(web: Web, site: Site, tool:
         "that it is awaited",
     )
     tool("delete", job)
-    wait_until(lambda: web.run("said"), "the end of the wait")
+    wait_until(lambda: web.run("said"), "the end of the wait", 10)
     go(site, "x")
 
 
