@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from server_harness import DATABASE, SERVERS, Serve, Site
 
+from autocron.processes.folder import RuntimeFolder
+from autocron.processes.locks import is_held
 from autocron.testing.processes import Project, wait_until
 
 UNSHARE = "unshare --user --map-root-user --pid --fork --mount-proc --kill-child"
@@ -83,6 +85,8 @@ def test_workers_without_a_web_process_finish_their_jobs(project: Project) -> No
     wait_until((project.folder / "begun").exists, or_show=lambda: container.output)
     children = Path(f"/proc/{container.pid}/task/{container.pid}/children").read_text().split()
     os.kill(int(children[0]), signal.SIGTERM)
+    folder = RuntimeFolder.of(project.folder / "jobs.db")
+    wait_until(lambda: not is_held(folder.apps_lock), or_show=lambda: container.output)
     (project.folder / "go").touch()
     wait_until(lambda: not container.is_alive, or_show=lambda: container.output)
     assert container.output.endswith("autocron has ended.\n")
