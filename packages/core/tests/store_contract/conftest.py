@@ -6,7 +6,7 @@ from autocron.model import NewJob, Options
 
 SQLITE = """
 import sqlite3
-from contextlib import closing, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 from autocron.stores.sqlite import SqliteAdminStore
@@ -17,6 +17,12 @@ def open_store(folder, **more):
 def make_newer(folder):
     with closing(sqlite3.connect(Path(folder, "jobs.db"))) as connection:
         connection.execute("PRAGMA user_version=99")
+
+@contextmanager
+def locked(folder):
+    with closing(sqlite3.connect(Path(folder, "jobs.db"), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
 """
 
 ENGINES = {"sqlite": SQLITE}
@@ -59,6 +65,12 @@ def store(open_store):
     store = open_store()
     store.migrate()
     return store
+
+
+@pytest.fixture
+def locked(functions, tmp_path):
+    """A context in which another program keeps everybody from writing."""
+    return functions["locked"](tmp_path)
 
 
 @pytest.fixture

@@ -153,6 +153,16 @@ def test_only_the_latest_notes_are_kept(store, put, now):
     assert store.notes("a")[-1].at == now + 39
 
 
+def test_it_is_known_whether_somebody_keeps_others_from_writing(store, put, locked):
+    """To ask changes nothing, and takes no longer than it may."""
+    put("a")
+    assert not store.is_locked(0.1)
+    with locked:
+        assert store.is_locked(0.1)
+        assert [job.id for job in store.latest(9)] == ["a"]
+    assert not store.is_locked(0.1)
+
+
 # Progress -------------------------------------------------------------------------------------
 
 

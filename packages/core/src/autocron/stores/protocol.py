@@ -295,6 +295,9 @@ class AdminStore(Store, Protocol):
     def counts_of_tasks(self) -> dict[str, dict[JobStatus, int]]:
         """Return how many jobs there are of each task and status."""
 
+    def is_locked(self, seconds: float) -> bool:
+        """Return whether somebody keeps everybody else from writing for so long."""
+
     # Changing ---------------------------------------------------------------------------------
 
     def try_again(self, job_id: str, now: float) -> bool:

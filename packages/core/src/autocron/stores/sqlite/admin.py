@@ -104,6 +104,9 @@ class SqliteAdminStore(SqliteStore):
             of_task[STATUS_OF[state]] += count
         return counts
 
+    def is_locked(self, seconds: float) -> bool:
+        return self._database.is_locked(seconds)
+
     # Changing ---------------------------------------------------------------------------------
 
     def try_again(self, job_id: str, now: float) -> bool:

@@ -12,7 +12,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -89,6 +89,7 @@ class Database:
         self.path = self._file.path
         self.busy_timeout = busy_timeout
         self._turn = turn
+        self._root_may = root_may
         self._prepare = prepare
         self._pid = os.getpid()
         self._idle: list[_Connection] = []
@@ -124,6 +125,22 @@ class Database:
         with self._turn:
             outcome: T = self._use(in_transaction, work)
             return outcome
+
+    def is_locked(self, seconds: float) -> bool:
+        """Return whether somebody keeps everybody else from writing for so long."""
+        probe = Database(
+            self.path,
+            busy_timeout=seconds,
+            turn=nullcontext(),
+            creates=False,
+            root_may=self._root_may,
+        )
+        with closing(probe):
+            try:
+                probe.transaction(lambda _connection: None)
+            except StoreBusy:
+                return True
+        return False
 
     def sync(self) -> None:
         """Return when all commits up to now are on the disk.
