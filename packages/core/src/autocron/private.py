@@ -74,12 +74,13 @@ def check_owner(path: Path, status: os.stat_result, *, root_may: bool = False) -
     user = os.geteuid()
     if status.st_uid == user or (root_may and user == 0):
         return
-    theirs, ours = _name_of(status.st_uid), _name_of(user)
+    theirs, ours = name_of(status.st_uid), name_of(user)
     reason = f"belongs to the user {theirs}, and this process runs as {ours}: run it as {theirs}, or chown the file"
     raise DatabaseUnusable(path=path, reason=reason)
 
 
-def _name_of(user: int) -> str:
+def name_of(user: int) -> str:
+    """Return the name of a user, or the number of one who has none."""
     try:
         return pwd.getpwuid(user).pw_name
     except KeyError:
@@ -106,7 +107,7 @@ def check_planted(
     elif kind not in (stat.S_IFREG, also):
         reason = f"is {kind_of(status)}"
     elif not (status.st_uid == user or (root_may and user == 0)):
-        reason = f"belongs to the user {_name_of(status.st_uid)}"
+        reason = f"belongs to the user {name_of(status.st_uid)}"
     elif kind == stat.S_IFREG and status.st_nlink > 1:
         reason = "has a second name, a hard link"
     else:

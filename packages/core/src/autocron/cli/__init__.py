@@ -49,6 +49,8 @@ def main(
     try:
         if arguments.alone is not None:
             return _shown(arguments.alone(arguments), arguments)
+        if arguments.unopened is not None:
+            return _shown(arguments.unopened(path, configured), arguments)
         with opened(path, configured) as found:
             return _run(lambda: arguments.run(found, arguments), arguments)
     except BrokenPipeError:

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TypeAlias
 
 from autocron import __version__
@@ -14,9 +15,11 @@ from autocron.cli.completing import SHELLS
 from autocron.cli.database import Opened
 from autocron.cli.output import Report
 from autocron.cli.selecting import add_filters
+from autocron.settings import LoadedSettings
 
 _Parser: TypeAlias = argparse.ArgumentParser
 _OnDatabase: TypeAlias = Callable[[Opened, argparse.Namespace], Report]
+_Unopened: TypeAlias = Callable[[Path, LoadedSettings | None], Report]
 _Alone: TypeAlias = Callable[[argparse.Namespace], Report]
 
 DESCRIPTION = "See what runs, what failed and why something waits, and change it: jobs, schedules, queues, settings."
@@ -37,6 +40,8 @@ class Verb:
     group: str
     run: _OnDatabase | None = None
     """Works on a database that is there;"""
+    unopened: _Unopened | None = None
+    """or opens it by itself, if it can be;"""
     alone: _Alone | None = None
     """or needs none."""
     add: Callable[[_Parser], None] = lambda _parser: None
@@ -47,7 +52,7 @@ class Verb:
     @property
     def words(self) -> str:
         """What it does, as a sentence."""
-        return (self.run or self.alone).__doc__ or ""
+        return (self.run or self.unopened or self.alone).__doc__ or ""
 
 
 _FORMATTER = partial(argparse.RawDescriptionHelpFormatter, max_help_position=26)
@@ -165,7 +170,7 @@ VERBS = (
     Verb("cron", SEE, alone=schedules.show_expression, add=_expression,
          examples=["cron '30 7 * * mon-fri' --timezone Europe/Berlin"]),
     Verb("settings", SEE, looking.show_settings),
-    Verb("doctor", SEE, diagnosing.show_diagnosis),
+    Verb("doctor", SEE, unopened=diagnosing.show_diagnosis),
     Verb("retry", DO, jobs.retry_jobs, add=_some_jobs,
          examples=["retry 0bb079b709ac", "retry --status error --task send_mail --since 2h"]),
     Verb("cancel", DO, jobs.cancel_jobs, add=_cancel, examples=["cancel 0bb079b709ac --force", "cancel --queue reports"]),
@@ -214,7 +219,7 @@ def parser(prog: str) -> argparse.ArgumentParser:
             formatter_class=_FORMATTER,
         )
         verb.add(added)
-        added.set_defaults(run=verb.run, alone=verb.alone, command=prog)
+        added.set_defaults(run=verb.run, unopened=verb.unopened, alone=verb.alone, command=prog)
     return command
 
 

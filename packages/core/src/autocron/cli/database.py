@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from autocron.errors import AmbiguousJob, DatabaseUnusable, SettingsError, StoreError, UnknownJob
 from autocron.model import Job
@@ -39,13 +40,7 @@ class Opened:
 
     def settings(self) -> Settings:
         """Return the settings in force, as far as they are known."""
-        app = {"database": self.path}
-        if self.configured is not None:
-            app |= self.configured.values_of(Source.APP)
-        try:
-            return load_settings(app, self.store.settings()).settings
-        except SettingsError:  # a newer version has set one
-            return load_settings(app).settings
+        return settings_for(self.path, self.configured, self.store.settings())
 
     def job(self, part: str) -> Job:
         """Return the job that has an id, or the only one whose id begins or ends like this.
@@ -87,6 +82,19 @@ def _send(socket: Path, count: int, message: bytes = b"") -> None:
     with closing(Sender(socket)) as sender:
         for _ in range(count):
             sender.send(message)
+
+
+def settings_for(
+    path: Path, configured: LoadedSettings | None, admin: Mapping[str, Any]
+) -> Settings:
+    """Return the settings in force, of what application and administrator have set."""
+    app: dict[str, Any] = {"database": path}
+    if configured is not None:
+        app |= configured.values_of(Source.APP)
+    try:
+        return load_settings(app, admin).settings
+    except SettingsError:  # a newer version has set one
+        return load_settings(app).settings
 
 
 @contextmanager
