@@ -27,7 +27,7 @@ def foreign_lock(patient: Patient, store: AdminStore) -> Iterator[Finding]:
 
 def locked_against_all(patient: Patient) -> Iterator[Finding]:
     """Somebody else has the database for itself, so that it cannot even be opened."""
-    if isinstance(patient.fault, StoreBusy):
+    if isinstance(patient.fault, StoreBusy) or (patient.fault and writers(patient, all_locks())):
         yield _locked(patient)
 
 
