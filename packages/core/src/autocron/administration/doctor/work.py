@@ -181,7 +181,7 @@ def clock(patient: Patient, store: AdminStore) -> Iterator[Finding]:
     for what, moment in _noted_times(store):
         if moment > limit:
             yield _wrong_clock(f"{what} {moment - patient.now:.0f} s from now")
-            break
+            return
     code = Path(__file__).stat().st_mtime
     if code > limit:
         yield _wrong_clock(f"this autocron was installed {code - patient.now:.0f} s from now")
