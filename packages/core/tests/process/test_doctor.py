@@ -160,6 +160,50 @@ def test_a_disk_that_is_almost_full_is_found(resting: Site) -> None:
         subprocess.run(["umount", str(disk)], check=True)
 
 
+FAR = """
+import os, struct, subprocess, sys
+
+LOOKUP, FORGET, GETATTR, STATFS, INIT, INTERRUPT, BATCH_FORGET = 1, 2, 3, 17, 26, 36, 42
+ATTRIBUTES = struct.pack("<QII 6Q 10I", 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0o40700, 2, 0, 0, 0, 4096, 0)
+REPLIES = {
+    INIT: struct.pack("<4I 2H 2I 2H I 28x", 7, 31, 65536, 0, 0, 0, 4096, 1, 0, 0, 0),
+    GETATTR: ATTRIBUTES,
+    STATFS: struct.pack("<5Q 4I 24x", 2**30, 2**30, 2**30, 2**20, 2**20, 4096, 255, 4096, 0),
+}
+
+device = os.open("/dev/fuse", os.O_RDWR)
+options = f"fd={device},rootmode=40000,user_id=0,group_id=0"
+command = ["mount", "-i", "-t", "fuse.sshfs", "-o", options, "far:/", sys.argv[1]]
+subprocess.run(command, check=True, pass_fds=[device])
+print("mounted", flush=True)
+while True:
+    try:
+        request = os.read(device, 65536)
+    except OSError:  # it is unmounted
+        break
+    _, what, number = struct.unpack_from("<IIQ", request)
+    if what in (FORGET, BATCH_FORGET, INTERRUPT):
+        continue
+    reply = REPLIES.get(what, b"")
+    error = 0 if reply else -2 if what == LOOKUP else -38  # ENOENT, ENOSYS
+    os.write(device, struct.pack("<IiQ", 16 + len(reply), error, number) + reply)
+"""
+
+
+def test_a_network_file_system_is_found(site: Site) -> None:
+    """One that the kernel calls `fuse.sshfs`, here with nothing on it: where the database would be made."""
+    far = site.folder / "far away"
+    far.mkdir()
+    with talking([sys.executable, "-c", FAR, str(far)], "mounted"):
+        try:
+            found = doctor(Site(far))
+        finally:
+            subprocess.run(["umount", "--lazy", str(far)], check=True)
+    assert list(found) == ["network-file-system", "not-opened"]
+    assert f"{far} lies on a network file system (fuse.sshfs)" in found["network-file-system"][0]
+    assert "to a disk of this machine" in found["network-file-system"][1]
+
+
 # A database that cannot be opened -------------------------------------------------------------
 
 
