@@ -109,6 +109,15 @@ def test_who_keeps_others_from_writing_is_seen_by_the_bytes(path, patient, file,
     assert writers(patient, parse_locks(f"1: {lock.format(place)}")) == keeps
 
 
+def test_the_device_of_a_lock_may_have_another_number(path, patient):
+    """Then the inode alone counts for who writes, as nothing else has that byte of it locked."""
+    index = path.with_name("jobs.db-shm")
+    index.touch()
+    place = f"ff:ff:{index.stat().st_ino}"
+    assert writers(patient, parse_locks(f"1: POSIX ADVISORY WRITE 7 {place} 120 120")) == [7]
+    assert writers(patient, parse_locks(f"1: FLOCK ADVISORY WRITE 7 {place} 0 EOF")) == []
+
+
 # How it is said -------------------------------------------------------------------------------
 
 
@@ -205,6 +214,15 @@ def test_jobs_that_wait_beside_idle_workers_are_found(healthy, findings):
     put(healthy, "later", now=NOW)
     assert healthy.claim(1, NOW).id == "a"
     assert findings() == []
+
+
+def test_a_job_that_should_be_claimable_is_found(healthy, findings):
+    """If its time came long ago, and there is a supervisor that would see to it."""
+    late, soon = Options(run_at=NOW - 61), Options(run_at=NOW + 60)
+    healthy.enqueue([NewJob("soon", "shop.mail", "[[],{}]", soon)], NOW - 100)
+    assert findings() == []
+    healthy.enqueue([NewJob("late", "shop.mail", "[[],{}]", late)], NOW - 100)
+    assert findings() == ["jobs-overdue"]
 
 
 def test_a_worker_that_has_just_begun_is_not_called_idle(healthy, findings):

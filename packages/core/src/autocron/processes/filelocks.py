@@ -67,11 +67,16 @@ def parse_locks(text: str) -> list[FileLock]:
     return found
 
 
-def locks_on(paths: Iterable[Path], locks: Iterable[FileLock]) -> list[FileLock]:
-    """Return those of the locks that are on one of the files."""
+def locks_on(
+    paths: Iterable[Path], locks: Iterable[FileLock], *, on_any_device: bool = False
+) -> list[FileLock]:
+    """Return those of the locks that are on one of the files; `on_any_device`, only the inodes must agree."""
     known = set()
     for path in paths:
         with suppress(FileNotFoundError):
             status = path.stat()
             known.add((os.major(status.st_dev), os.minor(status.st_dev), status.st_ino))
+    inodes = {inode for _, _, inode in known}
+    if on_any_device:
+        return [lock for lock in locks if lock.inode in inodes]
     return [lock for lock in locks if (*lock.device, lock.inode) in known]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PROC = Path("/proc")
+_LONGEST_COMMAND = 60
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,15 @@ def program_of(pid: int) -> str | None:
     with suppress(OSError):
         return os.readlink(_PROC / str(pid) / "exe")
     return None
+
+
+def command_of(pid: int) -> str:
+    """Return the command line of a process, or the beginning of a long one; nothing if it has none."""
+    with suppress(OSError):
+        words = (_PROC / str(pid) / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+        text = " ".join(word.decode(errors="replace") for word in words)
+        return text if len(text) <= _LONGEST_COMMAND else f"{text[:_LONGEST_COMMAND]}..."
+    return ""
 
 
 def processes_with_open(paths: Iterable[Path]) -> set[int]:

@@ -36,6 +36,7 @@ CHECKS_OF_STORE: Mapping[str, Callable[[Patient, AdminStore], Iterator[Finding]]
     "what is paused": work.nothing_runs,
     "who runs jobs": work.no_application,
     "waiting jobs": work.waiting_beside_idle_workers,
+    "jobs that are due": work.overdue_jobs,
     "the clock": work.clock,
 }
 """What can be seen in a database that can be opened."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from autocron.administration.doctor.patient import Finding, Patient, listed
 from autocron.errors import StoreBusy
 from autocron.processes.filelocks import FileLock, all_locks, locks_on
-from autocron.processes.table import look_at
+from autocron.processes.table import command_of
 from autocron.stores.protocol import AdminStore
 
 _TOO_LONG = 2.0
@@ -43,17 +43,18 @@ def _locked(patient: Patient) -> Finding:
 
 
 def _program(pid: int) -> str:
-    process = look_at(pid)
-    return f"process {process or pid}"
+    command = command_of(pid)
+    return f"process {pid} ({command})" if command else f"process {pid}"
 
 
 def writers(patient: Patient, locks: list[FileLock]) -> list[int]:
     """Return the ids of the processes that hold a lock which keeps others from writing."""
     database, _, index = patient.files
-    holding = [lock for lock in locks_on([index], locks) if lock.covers(_WAL_WRITE_LOCK)]
-    holding += [
-        lock
-        for lock in locks_on([database], locks)
-        if lock.last is None or lock.last >= _LOCK_BYTES
+    held = [lock for lock in locks if lock.kind == "POSIX" and lock.is_exclusive]
+    keeping = [lock for lock in held if lock.covers(_WAL_WRITE_LOCK)]
+    # The list may have another number for the device than stat(2) has: that of all of a Btrfs, for example.
+    found = locks_on([index], keeping) or locks_on([index], keeping, on_any_device=True)
+    found += [
+        lock for lock in locks_on([database], held) if lock.last is None or lock.last >= _LOCK_BYTES
     ]
-    return sorted({lock.pid for lock in holding if lock.kind == "POSIX" and lock.is_exclusive})
+    return sorted({lock.pid for lock in found})

@@ -17,6 +17,7 @@ from autocron.processes.spawn import VERSION, read_orders
 from autocron.processes.table import ProcessInfo, look_at, processes_with_open, program_of
 from autocron.stores.protocol import AdminStore
 
+_SUPERVISOR = "the supervisor"
 _OLDER = "an older one"
 
 
@@ -85,11 +86,11 @@ def _is_uwsgi(process: ProcessInfo) -> bool:
 def stopped(patient: Patient) -> Iterator[Finding]:
     """A process that stands still keeps its locks, so that nobody takes its place."""
     locks = {
-        "the supervisor": patient.folder.supervisor_lock,
+        _SUPERVISOR: patient.folder.supervisor_lock,
         "a process of the application": patient.folder.apps_lock,
     }
     for role, lock in locks.items():
-        yield from _stopped(role, holders(lock))
+        yield from _stopped(role, holders(lock), is_replaced=role == _SUPERVISOR)
 
 
 def stopped_workers(patient: Patient, store: AdminStore) -> Iterator[Finding]:
@@ -98,18 +99,18 @@ def stopped_workers(patient: Patient, store: AdminStore) -> Iterator[Finding]:
         number = worker.info.number
         # The noted id may be one of another container.
         pids = holders(patient.folder.worker_lock(number)) or {worker.info.pid}
-        yield from _stopped(f"worker {number}", pids)
+        yield from _stopped(f"worker {number}", pids, is_replaced=True)
 
 
-def _stopped(role: str, pids: Iterable[int]) -> Iterator[Finding]:
+def _stopped(role: str, pids: Iterable[int], *, is_replaced: bool) -> Iterator[Finding]:
     for process in map(look_at, sorted(pids)):
         if process is not None and process.is_stopped:
             by = "a debugger" if process.state == "t" else "a signal"
-            yield Finding(
-                "stopped",
-                f"{role}, process {process}, was stopped by {by} and stands still",
-                f"kill -CONT {process.pid} lets it go on; kill -KILL {process.pid} has it replaced",
-            )
+            remedy = f"kill -CONT {process.pid}; after that it goes on"
+            if is_replaced:
+                remedy += f", or kill -KILL {process.pid} to have it replaced"
+            problem = f"{role}, process {process}, was stopped by {by} and stands still"
+            yield Finding("stopped", problem, remedy)
 
 
 def versions(patient: Patient, store: AdminStore) -> Iterator[Finding]:

@@ -19,6 +19,10 @@ _SOON = 10.0
 _LONG_AGO = 60.0
 _CLOCK_MAY_DIFFER = 60.0
 _LATEST = 20
+_END_SUPERVISOR = (
+    "look into the application's log for what keeps the supervisor from it; if it says nothing, end the "
+    "supervisor, and another takes its place"
+)
 
 
 # Tasks ----------------------------------------------------------------------------------------
@@ -106,8 +110,7 @@ def _overdue(stored: StoredSchedule, now: float) -> Finding:
     return Finding(
         "schedule-overdue",
         f"the schedule {stored.schedule.name} has been due for {late:.0f} s and has not fired, though there is a supervisor",
-        "look into the application's log for what keeps the supervisor from it; if it says nothing, end the "
-        "supervisor, and another takes its place",
+        _END_SUPERVISOR,
     )
 
 
@@ -166,6 +169,19 @@ def waiting_beside_idle_workers(patient: Patient, store: AdminStore) -> Iterator
             f"jobs wait in {listed(queues)}, though these workers are idle: {listed(idle)}",
             "see the verb `restart`; if it stays so, look into the application's log for what workers wait for",
         )
+
+
+def overdue_jobs(patient: Patient, store: AdminStore) -> Iterator[Finding]:
+    """The supervisor has jobs begin whose time has come."""
+    rests = store.wishes().paused or not patient.settings.enabled
+    due = store.next_due()
+    if due is None or rests or not patient.has_supervisor:
+        return
+    schedules = [stored.due for stored in store.schedules() if stored.confirmed]
+    is_of_job = all(each is None or due < each for each in schedules)
+    if is_of_job and due < patient.now - _LONG_AGO:
+        problem = f"a job has been due for {patient.now - due:.0f} s, and no worker may take it yet"
+        yield Finding("jobs-overdue", problem, _END_SUPERVISOR)
 
 
 def _resume(what: str) -> str:
