@@ -248,7 +248,7 @@ def test_another_user_is_told_what_can_be_seen_from_outside(
     assert list(found) == ["not-opened", "not-examined"]
     assert "belongs to the user root, and this process runs as nobody" in found["not-opened"][0]
     problem, remedy = found["not-examined"]
-    assert problem.endswith("could not be examined: Permission denied")
+    assert problem.endswith("could not be examined: permission denied")
     assert "as root, or as the user who owns the database" in remedy
 
 

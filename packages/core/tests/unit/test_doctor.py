@@ -83,6 +83,7 @@ def test_locks_that_are_waited_for_are_not_held():
         "1: POSIX  ADVISORY  WRITE 512 fd:01:131 120 120\n"
         "1: -> POSIX  ADVISORY  WRITE 513 fd:01:131 120 120\n"
         "2: FLOCK  ADVISORY  READ 514 00:2a:7 0 EOF\n"
+        "3: POSIX  ADVISORY  WRITE 515 <none>:0 0 EOF\n"
     )
     assert (held.pid, held.device, held.inode, held.is_exclusive) == (512, (0xFD, 1), 131, True)
     assert [byte for byte in range(119, 122) if held.covers(byte)] == [120]
@@ -399,7 +400,7 @@ def test_a_check_that_cannot_be_made_is_a_finding(patient, store):
     found = examine(patient, store)
     assert [finding.check for finding in found] == ["queue-paused", "not-examined"]
     not_made = found[-1]
-    assert "could not be examined: Too many levels of symbolic links" in not_made.problem
+    assert "could not be examined: too many levels of symbolic links" in not_made.problem
 
 
 def test_a_damaged_table_is_a_finding(patient, healthy):

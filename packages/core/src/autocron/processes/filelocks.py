@@ -49,7 +49,8 @@ def parse_locks(text: str) -> list[FileLock]:
     found = []
     for line in text.splitlines():
         fields = line.split()
-        if len(fields) != 8:  # "->" before the kind: it is waited for
+        # With "->" before the kind it is waited for; "<none>" has no file any more.
+        if len(fields) != 8 or fields[5].count(":") != 2:
             continue
         _, kind, _, mode, pid, place, first, last = fields
         major, minor, inode = place.split(":")

@@ -58,8 +58,7 @@ def examine(patient: Patient, store: AdminStore | None) -> list[Finding]:
         try:
             found += look()
         except OSError as error:
-            remedy = "run the command as root, or as the user who owns the database"
-            not_made.setdefault((error.strerror or str(error), remedy), []).append(name)
+            not_made.setdefault(_of_system(error), []).append(name)
         except StoreError as error:
             not_made.setdefault(in_two(error), []).append(name)
     if patient.fault is not None:
@@ -69,6 +68,17 @@ def examine(patient: Patient, store: AdminStore | None) -> list[Finding]:
         for (reason, remedy), names in not_made.items()
     )
     return _without_repetition(found)
+
+
+def _of_system(error: OSError) -> tuple[str, str]:
+    """Return what is wrong and what to do; without the file's name, or each check had one of its own."""
+    reason = (error.strerror or str(error)).lower()
+    if isinstance(error, PermissionError):
+        return reason, "run the command as root, or as the user who owns the database"
+    return (
+        reason,
+        "look at the database, its folder and the run-time files in it, and whether they can be read",
+    )
 
 
 def _without_repetition(findings: list[Finding]) -> list[Finding]:
