@@ -39,7 +39,7 @@ def other_users(patient: Patient) -> Iterator[Finding]:
         theirs, ours = name_of(user), name_of(owner)
         yield Finding(
             "other-user",
-            f"it belongs to the user {ours}, but is in use by processes of {theirs}: {listed(processes)}",
+            f"the database belongs to the user {ours}, but is in use by processes of {theirs}: {listed(processes)}",
             f"end them, and run them as {ours}",
         )
 
