@@ -14,6 +14,7 @@ from markdown_it import MarkdownIt
 from mdit_py_plugins.anchors import anchors_plugin
 
 from autocron import errors
+from autocron.cli.arguments import VERBS
 from autocron.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -108,6 +109,18 @@ def test_the_guide_lists_all_settings():
         )
         for field in fields(Settings)
     ]
+
+
+@pytest.mark.parametrize("page", ["docs/guide/admin-tool.md", "docs/reference/command.md"])
+def test_no_verb_of_the_admin_tool_is_missing(page):
+    """Each has a line in the guide, and a section in the reference."""
+    text = (ROOT / page).read_text()
+    missing = [
+        verb.name
+        for verb in VERBS
+        if not re.search(rf"^### {verb.name}$|^\|.*`{verb.name}[ `]", text, re.MULTILINE)
+    ]
+    assert missing == []
 
 
 def test_the_guide_shows_the_tree_of_errors():

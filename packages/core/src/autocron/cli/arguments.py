@@ -57,7 +57,7 @@ class Verb:
 
 _FORMATTER = partial(argparse.RawDescriptionHelpFormatter, max_help_position=26)
 
-SEE, DO, RUN = "See", "Change", "Run"
+GROUPS = SEE, DO, RUN = "See", "Change", "Run"
 
 
 def _status(parser: _Parser) -> None:
@@ -245,7 +245,7 @@ def summary() -> str:
     """Return all verbs with what they do, each in one line, for the help of other commands."""
     width = max(len(verb.name) for verb in VERBS)
     lines = []
-    for group in (SEE, DO, RUN):
+    for group in GROUPS:
         lines += [
             f"{group}:",
             *(f"  {verb.name:{width}}  {verb.words}" for verb in verbs_in(group)),

@@ -16,7 +16,7 @@ from autocron.cli.selecting import confirm
 from autocron.errors import CommandError, SettingsError, StoreError
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.locks import Lock
-from autocron.settings import Settings, Source, read_setting
+from autocron.settings import Source, read_setting
 
 _NOW = "The running system takes that over within a second."
 _LATER = "Nothing runs now; it is in force from the next start on."
@@ -147,10 +147,3 @@ def _nothing_runs(folder: RuntimeFolder) -> ExitStack:
             raise CommandError(reason="the application runs: stop it first, with all its processes")
         held.callback(lock.release)
     return held
-
-
-def known_keys() -> list[str]:
-    """Return the names of the settings that the tool can set."""
-    return [
-        name for name, field in Settings.__dataclass_fields__.items() if field.metadata.get("admin")
-    ]
