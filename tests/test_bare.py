@@ -128,6 +128,15 @@ def test_autocron_came_from_the_wheels(bin_folder):
     subprocess.run([bin_folder / "pip", "check"], check=True)
 
 
+def test_the_command_brings_its_manual_and_its_completion(bin_folder):
+    """The page where `man` looks for it, and scripts for both shells."""
+    assert (bin_folder.parent / "share/man/man1/autocron.1").read_text().startswith('.\\" Made by')
+    for shell in ("bash", "zsh"):
+        command = [bin_folder / "autocron", "completion", shell]
+        script = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        assert "delete-database" in script
+
+
 def test_the_quickstart_runs(readme, bin_folder, serving, tmp_path, until):
     """The first thing that a reader tries works: a page, a delayed function, a schedule."""
     (tmp_path / "application.py").write_text(readme.quickstart)
