@@ -25,6 +25,7 @@ from autocron.processes.membership import Membership
 from autocron.processes.spawn import AppCode, Orders
 from autocron.processes.wakeup import SOMETHING_DUE, Sender, wake_listeners
 from autocron.results import Result
+from autocron.running.report import report_cancellation
 from autocron.settings import LoadedSettings, Settings, Source, load_settings
 from autocron.stores.protocol import Store
 from autocron.stores.sqlite import SqliteStore
@@ -332,10 +333,7 @@ class Client:
         cancellation = self.store.cancel(job_id, self._clock(), force=force)
         if cancellation is None:
             return None
-        if cancellation.changed:
-            # Of one that is running, its worker will tell what comes of it.
-            kind = "job.cancelled" if cancellation.status.is_final else "job.cancel_requested"
-            events.emit(kind, id=job_id, task=cancellation.task)
+        report_cancellation(job_id, cancellation)
         if cancellation.awaited:
             wake_listeners(self._folder.listeners)
         self._supervisor.send(SOMETHING_DUE)  # it stops what is running, and lets go what was held

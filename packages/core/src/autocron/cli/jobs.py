@@ -14,6 +14,7 @@ from autocron.cli.selecting import confirm, has_filter, selection_of
 from autocron.clock import system_clock
 from autocron.errors import CommandError, NotRetryable
 from autocron.model import JobStatus
+from autocron.running.report import report_cancellation
 
 _ENDED = tuple(status for status in JobStatus if status.is_final)
 _UNENDED = tuple(status for status in JobStatus if not status.is_final)
@@ -78,9 +79,7 @@ def _cancel(database: Opened, job_id: str, *, force: bool) -> JobStatus | None:
     done = database.store.cancel(job_id, system_clock(), force=force)
     if done is None:
         return None
-    if done.changed:
-        kind = "job.cancelled" if done.status.is_final else "job.cancel_requested"
-        events.emit(kind, id=job_id, task=done.task)
+    report_cancellation(job_id, done)
     if done.awaited:
         database.tell_waiting()
     return done.status

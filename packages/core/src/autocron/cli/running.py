@@ -15,6 +15,7 @@ from autocron.client import Client
 from autocron.errors import AutocronError, CommandError, NotStarted
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.locks import is_held, when_free
+from autocron.processes.log import log_in_own_process
 from autocron.processes.wakeup import SOMETHING_DUE, Sender
 from autocron.stores.sqlite import SqliteAdminStore
 
@@ -28,6 +29,7 @@ def run(arguments: Namespace) -> Report:
     """Keep supervisor and workers in the foreground, without a web process, until TERM, INT or QUIT; HUP replaces workers."""
     # Before there is any thread, so that all have it so; the supervisor begins with none of them blocked.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    log_in_own_process("warning")  # unless the application configures logging
     try:
         client = _client(arguments)
         client.keep_workers()

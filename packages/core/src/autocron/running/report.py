@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autocron import events
 from autocron.model import (
+    Cancellation,
     ClaimedJob,
     Failed,
     JobStatus,
@@ -36,3 +37,10 @@ def report(
             events.emit("job.failed", id=job.id, task=job.task, error=error, traceback=traceback)
         case _:
             events.emit("job.cancelled", id=job.id, task=job.task)
+
+
+def report_cancellation(job_id: str, done: Cancellation) -> None:
+    """Emit the event that tells what cancelling has done; of one that runs, its worker will tell the rest."""
+    if done.changed:
+        name = "job.cancelled" if done.status.is_final else "job.cancel_requested"
+        events.emit(name, id=job_id, task=done.task)
