@@ -222,6 +222,8 @@ def test_what_is_no_database_is_a_finding(resting: Site) -> None:
 AS_NOBODY = """
 import os, sys
 from autocron.cli import main
+from autocron.cli.arguments import parser
+parser("").format_help()  # imports what it needs, in case that the other user may not read it
 os.setgroups([])
 os.setgid(65534)
 os.setuid(65534)
