@@ -46,6 +46,7 @@ FILES = {
     "PATH-wal, PATH-shm": "parts of it while it is in use; never to be removed",
     "PATH.autocron/": "run-time files of the application's processes, such as locks",
 }
+KEYS = [name for name, each in Settings.__dataclass_fields__.items() if each.metadata["admin"]]
 SHARED = ("help", "version", "database", "json")
 
 
@@ -218,16 +219,23 @@ def _roff(text: str) -> str:
 def script(shell: str) -> str:
     """Return the script that completes the command in a shell."""
     command = parser(PROG)
-    keys = [name for name, each in Settings.__dataclass_fields__.items() if each.metadata["admin"]]
     for each in (command, *subparsers(command).choices.values()):
         for action in each._actions:  # noqa: SLF001
-            if action.dest in ("database", "file"):
-                action.complete = shtab.FILE  # type: ignore[attr-defined]
-            elif action.dest == "status":
-                action.choices = [str(status) for status in JobStatus]
-            elif action.dest == "key":
-                action.choices = keys
+            _offer(action, shell)
     return str(shtab.complete(command, shell=shell)).rstrip() + "\n"
+
+
+def _offer(action: argparse.Action, shell: str) -> None:
+    """Let a shell offer what can be known beforehand."""
+    if action.dest in ("database", "file"):
+        action.complete = shtab.FILE  # type: ignore[attr-defined]
+    elif action.dest == "status":
+        action.choices = [status.lower() for status in JobStatus]  # as people type it
+    elif action.dest == "key":
+        action.choices = KEYS
+    elif shell == "zsh" and not action.option_strings and not action.choices:
+        # Nothing; but said in this way, zsh inserts an option at the first Tab and not at the second.
+        action.complete = {"zsh": "( )"}  # type: ignore[attr-defined]
 
 
 # Files ------------------------------------------------------------------------------------------
