@@ -9,9 +9,11 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import shtab
 
@@ -32,11 +34,20 @@ from autocron.settings import Settings
 ROOT = Path(__file__).parent.parent
 CORE = ROOT / "packages/core"
 PROG = "autocron"
+KEPT = "\N{NO-BREAK SPACE}"
 
 ENVIRONMENT = {
     "AUTOCRON_DATABASE": "the database, unless --database names another",
-    "NO_COLOR": "if it is set to anything, there are no colours",
+    "NO_COLOR": "if it is set and not empty, there are no colours",
+    "COLUMNS": "how wide tables may be; without it the width of the terminal, and no limit in a file or pipe",
 }
+FILES = {
+    "PATH": "the database: all jobs, schedules and settings",
+    "PATH-wal, PATH-shm": "parts of it while it is in use; never to be removed",
+    "PATH.autocron/": "run-time files of the application's processes, such as locks",
+}
+KEYS = [name for name, each in Settings.__dataclass_fields__.items() if each.metadata["admin"]]
+SHARED = ("help", "version", "database", "json")
 
 
 @dataclass(frozen=True)
@@ -64,10 +75,10 @@ def subparsers(
     )
 
 
-def entries(command: argparse.ArgumentParser) -> Iterator[Entry]:
-    """Give the arguments and options of a verb, but for those that all have."""
+def entries(command: argparse.ArgumentParser, *, shared: bool = False) -> Iterator[Entry]:
+    """Give the arguments and options of a verb: its own, or those that it shares with the command."""
     for action in command._actions:  # noqa: SLF001
-        if action.dest in ("help", "database", "json"):
+        if (action.dest in SHARED) is not shared:
             continue
         value = _value(action)
         written = " ".join(filter(None, [", ".join(action.option_strings), value]))
@@ -82,14 +93,16 @@ def entries(command: argparse.ArgumentParser) -> Iterator[Entry]:
 def _value(action: argparse.Action) -> str:
     if action.nargs == 0:
         return ""
-    name = str(action.metavar or "|".join(map(str, action.choices or [action.dest])))
+    choices = ",".join(map(str, action.choices or ()))
+    name = str(action.metavar or f"{{{choices}}}")
     is_optional = action.option_strings and action.nargs == "?"
     return f"[{name}]" if is_optional else name
 
 
 def usage(verb: Verb, command: argparse.ArgumentParser) -> str:
-    """Return how a verb is written."""
-    return " ".join([PROG, verb.name, *(entry.usage for entry in entries(command))])
+    """Return how a verb is written; no line may end within an option, so KEPT stands there for a space."""
+    parts = [f"{PROG} {verb.name}", *(entry.usage for entry in entries(command))]
+    return " ".join(part.replace(" ", KEPT) for part in parts)
 
 
 # The page of the documentation ------------------------------------------------------------------
@@ -109,35 +122,43 @@ def _page_lines() -> Iterator[str]:
     yield ""
     yield f"```text\n{PROG} [--database PATH] [--json] VERB ...\n```"
     yield ""
-    yield "`--database` names the file, and `--json` prints what programs can read. Both may stand before or behind the verb."
+    yield "`--database` and `--json` may stand before or behind the verb."
+    yield from _table("option", "meaning", _written(entries(parser(PROG), shared=True)))
     for group in GROUPS:
         yield from ("", f"## {group}")
         for verb in verbs_in(group):
             yield from _verb_lines(verb)
-    yield from ("", "## Environment", "", "| variable | meaning |", "|---|---|")
-    yield from (f"| `{name}` | {meaning} |" for name, meaning in ENVIRONMENT.items())
-    yield from ("", "## Exit status", "", "| status | meaning |", "|---|---|")
-    yield from (f"| `{status}` | {meaning} |" for status, meaning in EXIT_STATUS.items())
+    yield from ("", "## Exit status", *_table("status", "meaning", EXIT_STATUS))
+    yield from ("", "## Environment", *_table("variable", "meaning", ENVIRONMENT))
+    yield from ("", "## Files", *_table("file", "meaning", FILES))
 
 
 def _verb_lines(verb: Verb) -> Iterator[str]:
     command = commands()[verb.name]
     yield from ("", f"### {verb.name}", "", verb.words, "")
-    yield f"```text\n{usage(verb, command)}\n```"
-    found = list(entries(command))
+    yield f"```text\n{_wrapped(usage(verb, command))}\n```"
+    found = _written(entries(command))
     if found:
-        yield from ("", "| | |", "|---|---|")
-        yield from (
-            f"| `{_in_cell(entry.written)}` | {_in_cell(entry.meaning)} |" for entry in found
-        )
+        yield from _table("argument", "meaning", found)
     if verb.examples:
         yield from ("", "```console")
         yield from (f"{PROG} {example}" for example in verb.examples)
         yield "```"
 
 
-def _in_cell(text: str) -> str:
-    return text.replace("|", "\\|")
+def _wrapped(written: str) -> str:
+    indent = " " * (len(written.partition(" ")[0]) + 1)
+    lines = textwrap.wrap(written, 88, subsequent_indent=indent, break_on_hyphens=False)
+    return "\n".join(lines).replace(KEPT, " ")
+
+
+def _written(found: Iterator[Entry]) -> dict[str, str]:
+    return {entry.written: entry.meaning for entry in found}
+
+
+def _table(name: str, meaning: str, rows: Mapping[Any, str]) -> Iterator[str]:
+    yield from ("", f"| {name} | {meaning} |", "|---|---|")
+    yield from (f"| `{key}` | {words} |" for key, words in rows.items())
 
 
 # The manual page --------------------------------------------------------------------------------
@@ -158,19 +179,14 @@ def _manual_lines() -> Iterator[str]:
         r"[\-\-database \fIPATH\fR] [\-\-json] \fIVERB\fR ...",
     )
     yield from (".SH DESCRIPTION", _roff(DESCRIPTION))
-    yield ".SH OPTIONS"
-    yield "Both may stand before or behind the verb."
-    yield from _tagged("--database PATH", f"the file; {PROG.upper()}_DATABASE if not given")
-    yield from _tagged("--json", "print JSON, for programs to read")
+    yield from (".SH OPTIONS", r"\-\-database and \-\-json may stand before or behind the verb.")
+    yield from _tags(_written(entries(parser(PROG), shared=True)))
     yield ".SH VERBS"
     for verb in VERBS:
         yield from _verb_in_manual(verb)
-    yield ".SH ENVIRONMENT"
-    for name, meaning in ENVIRONMENT.items():
-        yield from _tagged(name, meaning)
-    yield ".SH EXIT STATUS"
-    for status, meaning in EXIT_STATUS.items():
-        yield from _tagged(str(status), meaning)
+    yield from (".SH EXIT STATUS", *_tags(EXIT_STATUS))
+    yield from (".SH ENVIRONMENT", *_tags(ENVIRONMENT))
+    yield from (".SH FILES", *_tags(FILES))
 
 
 def _verb_in_manual(verb: Verb) -> Iterator[str]:
@@ -178,21 +194,22 @@ def _verb_in_manual(verb: Verb) -> Iterator[str]:
     yield f".SS {_roff(verb.name)}"
     yield _roff(verb.words)
     yield from (".PP", ".RS", r"\fB" + _roff(usage(verb, command)) + r"\fR", ".RE")
-    for entry in entries(command):
-        yield from _tagged(entry.written, entry.meaning)
+    yield from _tags(_written(entries(command)))
     if verb.examples:
         yield from (".PP", "Examples:", ".PP", ".RS", ".nf")
         yield from (_roff(f"{PROG} {example}") for example in verb.examples)
         yield from (".fi", ".RE")
 
 
-def _tagged(written: str, meaning: str) -> Iterator[str]:
-    yield from (".TP", r"\fB" + _roff(written) + r"\fR", _roff(meaning))
+def _tags(rows: Mapping[Any, str]) -> Iterator[str]:
+    for key, words in rows.items():
+        yield from (".TP", r"\fB" + _roff(str(key)) + r"\fR", *filter(None, [_roff(words)]))
 
 
 def _roff(text: str) -> str:
     """Return a text such that nothing in it is a command of man(7)."""
     text = text.replace("\\", r"\e").replace("-", r"\-").replace("`", "").replace("'", r"\(aq")
+    text = text.replace(KEPT, r"\ ")
     return re.sub(r"^\.", r"\\&.", text, flags=re.MULTILINE)
 
 
@@ -202,16 +219,23 @@ def _roff(text: str) -> str:
 def script(shell: str) -> str:
     """Return the script that completes the command in a shell."""
     command = parser(PROG)
-    keys = [name for name, each in Settings.__dataclass_fields__.items() if each.metadata["admin"]]
     for each in (command, *subparsers(command).choices.values()):
         for action in each._actions:  # noqa: SLF001
-            if action.dest in ("database", "file"):
-                action.complete = shtab.FILE  # type: ignore[attr-defined]
-            elif action.dest == "status":
-                action.choices = [str(status) for status in JobStatus]
-            elif action.dest == "key":
-                action.choices = keys
+            _offer(action, shell)
     return str(shtab.complete(command, shell=shell)).rstrip() + "\n"
+
+
+def _offer(action: argparse.Action, shell: str) -> None:
+    """Let a shell offer what can be known beforehand."""
+    if action.dest in ("database", "file"):
+        action.complete = shtab.FILE  # type: ignore[attr-defined]
+    elif action.dest == "status":
+        action.choices = [status.lower() for status in JobStatus]  # as people type it
+    elif action.dest == "key":
+        action.choices = KEYS
+    elif shell == "zsh" and not action.option_strings and not action.choices:
+        # Nothing; but said in this way, zsh inserts an option at the first Tab and not at the second.
+        action.complete = {"zsh": "( )"}  # type: ignore[attr-defined]
 
 
 # Files ------------------------------------------------------------------------------------------

@@ -66,11 +66,11 @@ _shtab_autocron_run___database_COMPGEN=_shtab_compgen_files
 _shtab_autocron_completion___database_COMPGEN=_shtab_compgen_files
 _shtab_autocron___database_COMPGEN=_shtab_compgen_files
 
-_shtab_autocron_jobs___status_choices=(WAITING RUNNING DONE ERROR CANCELLED)
-_shtab_autocron_retry___status_choices=(WAITING RUNNING DONE ERROR CANCELLED)
-_shtab_autocron_cancel___status_choices=(WAITING RUNNING DONE ERROR CANCELLED)
-_shtab_autocron_delete___status_choices=(WAITING RUNNING DONE ERROR CANCELLED)
-_shtab_autocron_purge___status_choices=(WAITING RUNNING DONE ERROR CANCELLED)
+_shtab_autocron_jobs___status_choices=(waiting running done error cancelled)
+_shtab_autocron_retry___status_choices=(waiting running done error cancelled)
+_shtab_autocron_cancel___status_choices=(waiting running done error cancelled)
+_shtab_autocron_delete___status_choices=(waiting running done error cancelled)
+_shtab_autocron_purge___status_choices=(waiting running done error cancelled)
 _shtab_autocron_set_pos_0_choices=(workers durability enabled handover ttl timezone shutdown_timeout kill_after crash_limit max_jobs_per_worker max_memory_per_worker busy_timeout check_interval log_file log_level)
 _shtab_autocron_unset_pos_0_choices=(workers durability enabled handover ttl timezone shutdown_timeout kill_after crash_limit max_jobs_per_worker max_memory_per_worker busy_timeout check_interval log_file log_level)
 _shtab_autocron_completion_pos_0_choices=(bash zsh)

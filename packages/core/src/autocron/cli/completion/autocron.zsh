@@ -65,7 +65,7 @@ _shtab_autocron_cancel_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--database[the file\; AUTOCRON_DATABASE if not given]:PATH:_files"
   "--json[print JSON, for programs to read]"
-  "*--status[WAITING, RUNNING, DONE, ERROR, CANCELLED\; may be given several times]:STATUS:(WAITING RUNNING DONE ERROR CANCELLED)"
+  "*--status[WAITING, RUNNING, DONE, ERROR, CANCELLED\; may be given several times]:STATUS:(waiting running done error cancelled)"
   "--task[its name or the end of it\; \* for anything]:TASK:"
   "--queue[the queue that they were put into]:QUEUE:"
   "--since[put in since then\: 30min, 2h, 7d ago, or \'2026-11-26 03\:00\', or 03\:00]:TIME:"
@@ -73,7 +73,7 @@ _shtab_autocron_cancel_options=(
   "--all[every job to which it can be done]"
   "--yes[do not ask]"
   "--force[stop those that are running]"
-  "(*)::or its beginning or end:"
+  "(*)::or its beginning or end:( )"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -95,7 +95,7 @@ _shtab_autocron_cron_options=(
   "--json[print JSON, for programs to read]"
   "--timezone[such as Europe\/Berlin\; the machine\'s if not given]:ZONE:"
   "--limit[10 if not given]:N:"
-  ":in quotes, such as \'30 7 \* \* mon-fri\':"
+  ":in quotes, such as \'30 7 \* \* mon-fri\':( )"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -105,14 +105,14 @@ _shtab_autocron_delete_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--database[the file\; AUTOCRON_DATABASE if not given]:PATH:_files"
   "--json[print JSON, for programs to read]"
-  "*--status[WAITING, RUNNING, DONE, ERROR, CANCELLED\; may be given several times]:STATUS:(WAITING RUNNING DONE ERROR CANCELLED)"
+  "*--status[WAITING, RUNNING, DONE, ERROR, CANCELLED\; may be given several times]:STATUS:(waiting running done error cancelled)"
   "--task[its name or the end of it\; \* for anything]:TASK:"
   "--queue[the queue that they were put into]:QUEUE:"
   "--since[put in since then\: 30min, 2h, 7d ago, or \'2026-11-26 03\:00\', or 03\:00]:TIME:"
   "--until[put in before then]:TIME:"
   "--all[every job to which it can be done]"
   "--yes[do not ask]"
-  "(*)::or its beginning or end:"
+  "(*)::or its beginning or end:( )"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -159,7 +159,7 @@ _shtab_autocron_job_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--database[the file\; AUTOCRON_DATABASE if not given]:PATH:_files"
   "--json[print JSON, for programs to read]"
-  ":or its beginning or end, if only one job has it:"
+  ":or its beginning or end, if only one job has it:( )"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -169,7 +169,7 @@ _shtab_autocron_jobs_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--database[the file\; AUTOCRON_DATABASE if not given]:PATH:_files"
   "--json[print JSON, for programs to read]"
-  "*--status[WAITING, RUNNING, DONE, ERROR, CANCELLED\; may be given several times]:STATUS:(WAITING RUNNING DONE ERROR CANCELLED)"
+  "*--status[WAITING, RUNNING, DONE, ERROR, CANCELLED\; may be given several times]:STATUS:(waiting running done error cancelled)"
   "--task[its name or the end of it\; \* for anything]:TASK:"
   "--queue[the queue that they were put into]:QUEUE:"
   "--since[put in since then\: 30min, 2h, 7d ago, or \'2026-11-26 03\:00\', or 03\:00]:TIME:"
@@ -186,7 +186,7 @@ _shtab_autocron_next_runs_options=(
   "--database[the file\; AUTOCRON_DATABASE if not given]:PATH:_files"
   "--json[print JSON, for programs to read]"
   "--limit[10 if not given]:N:"
-  ":as \`schedules\` shows it:"
+  ":as \`schedules\` shows it:( )"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -198,7 +198,7 @@ _shtab_autocron_pause_options=(
   "--json[print JSON, for programs to read]"
   "--queue[a queue\: none of its jobs begins]:QUEUE:"
   "--all[all jobs and schedules]"
-  ":as \`schedules\` shows it:"
+  ":as \`schedules\` shows it:( )"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -208,7 +208,7 @@ _shtab_autocron_purge_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--database[the file\; AUTOCRON_DATABASE if not given]:PATH:_files"
   "--json[print JSON, for programs to read]"
-  "*--status[WAITING, RUNNING, DONE, ERROR, CANCELLED\; may be given several times]:STATUS:(WAITING RUNNING DONE ERROR CANCELLED)"
+  "*--status[WAITING, RUNNING, DONE, ERROR, CANCELLED\; may be given several times]:STATUS:(waiting running done error cancelled)"
   "--task[its name or the end of it\; \* for anything]:TASK:"
   "--queue[the queue that they were put into]:QUEUE:"
   "--since[put in since then\: 30min, 2h, 7d ago, or \'2026-11-26 03\:00\', or 03\:00]:TIME:"
@@ -243,7 +243,7 @@ _shtab_autocron_resume_options=(
   "--json[print JSON, for programs to read]"
   "--queue[a queue\: none of its jobs begins]:QUEUE:"
   "--all[all jobs and schedules]"
-  ":as \`schedules\` shows it:"
+  ":as \`schedules\` shows it:( )"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -253,14 +253,14 @@ _shtab_autocron_retry_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--database[the file\; AUTOCRON_DATABASE if not given]:PATH:_files"
   "--json[print JSON, for programs to read]"
-  "*--status[WAITING, RUNNING, DONE, ERROR, CANCELLED\; may be given several times]:STATUS:(WAITING RUNNING DONE ERROR CANCELLED)"
+  "*--status[WAITING, RUNNING, DONE, ERROR, CANCELLED\; may be given several times]:STATUS:(waiting running done error cancelled)"
   "--task[its name or the end of it\; \* for anything]:TASK:"
   "--queue[the queue that they were put into]:QUEUE:"
   "--since[put in since then\: 30min, 2h, 7d ago, or \'2026-11-26 03\:00\', or 03\:00]:TIME:"
   "--until[put in before then]:TIME:"
   "--all[every job to which it can be done]"
   "--yes[do not ask]"
-  "(*)::or its beginning or end:"
+  "(*)::or its beginning or end:( )"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -280,7 +280,7 @@ _shtab_autocron_run_now_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--database[the file\; AUTOCRON_DATABASE if not given]:PATH:_files"
   "--json[print JSON, for programs to read]"
-  ":as \`schedules\` shows it:"
+  ":as \`schedules\` shows it:( )"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -300,7 +300,7 @@ _shtab_autocron_set_options=(
   "--database[the file\; AUTOCRON_DATABASE if not given]:PATH:_files"
   "--json[print JSON, for programs to read]"
   ":as \`settings\` shows it:(workers durability enabled handover ttl timezone shutdown_timeout kill_after crash_limit max_jobs_per_worker max_memory_per_worker busy_timeout check_interval log_file log_level)"
-  ":VALUE:"
+  ":VALUE:( )"
 )
 
 # guard to ensure default positional specs are added only once per session
@@ -339,7 +339,7 @@ _shtab_autocron_ticks_options=(
   "--database[the file\; AUTOCRON_DATABASE if not given]:PATH:_files"
   "--json[print JSON, for programs to read]"
   "--limit[10 if not given]:N:"
-  ":as \`schedules\` shows it:"
+  ":as \`schedules\` shows it:( )"
 )
 
 # guard to ensure default positional specs are added only once per session
