@@ -133,7 +133,9 @@ def _setting(parser: _Parser) -> None:
 
 def _change(parser: _Parser) -> None:
     _setting(parser)
-    parser.add_argument("value", metavar="VALUE")
+    parser.add_argument(
+        "value", metavar="VALUE", help="as it would be written in the configuration"
+    )
 
 
 def _backup(parser: _Parser) -> None:
@@ -190,7 +192,8 @@ VERBS = (
     Verb("delete-database", DO, changing.delete_database, add=_yes),
     Verb("run", RUN, alone=running.run, add=_run, examples=["run --app shop", "run --app 'shop:create_app()'"]),
     Verb("completion", RUN, alone=completing.completion, add=_completion,
-         examples=["completion bash > ~/.local/share/bash-completion/completions/autocron"]),
+         examples=["completion bash > ~/.local/share/bash-completion/completions/autocron",
+                   "completion zsh > ~/.zfunc/_autocron"]),
 )  # fmt: skip
 
 

@@ -300,7 +300,7 @@ _shtab_autocron_set_options=(
   "--database[the file\; AUTOCRON_DATABASE if not given]:PATH:_files"
   "--json[print JSON, for programs to read]"
   ":as \`settings\` shows it:(workers durability enabled handover ttl timezone shutdown_timeout kill_after crash_limit max_jobs_per_worker max_memory_per_worker busy_timeout check_interval log_file log_level)"
-  ":VALUE:( )"
+  ":as it would be written in the configuration:( )"
 )
 
 # guard to ensure default positional specs are added only once per session
