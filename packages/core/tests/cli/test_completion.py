@@ -66,7 +66,7 @@ def test_zsh_is_told_all_values():
     assert ":STATUS:(waiting running done error cancelled)" in text
     assert ":for which shell:(bash zsh)" in text
     # With nothing after the last colon, zsh would insert options at the second Tab only.
-    assert ":VALUE:( )" in text
+    assert ":as it would be written in the configuration:( )" in text
 
 
 def complete(*words, cwd=None):
