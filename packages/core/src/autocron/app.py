@@ -228,10 +228,10 @@ def connect(integration: Integration, *, prefix: str = "") -> Client:
         # Looked at before it is opened: a disk that fails just now is no fault of the application's code.
         if worker and worker.is_for(load_settings(given, prefix=prefix).settings.database):
             return worker
+        start_logging()  # before: some of what was set with the tool may not be usable
         client = Client(
             integration, given, prefix=prefix, autostart=not in_worker, creates=not in_worker
         )
-        start_logging()
         try:
             if integration.should_start():
                 client.start()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from autocron import events
 from autocron.clock import Clock, system_clock
 from autocron.current import CurrentJob, enter, leave
-from autocron.errors import SettingsError, StoreError
+from autocron.errors import StoreError
 from autocron.integration import Integration, find_function
 from autocron.model import Attempt, Job, JobStatus, NewJob, Schedule, StoredSchedule
 from autocron.model_admin import EVERY_JOB, Selection
@@ -26,7 +26,7 @@ from autocron.processes.spawn import AppCode, Orders
 from autocron.processes.wakeup import SOMETHING_DUE, Sender, wake_listeners
 from autocron.results import Result
 from autocron.running.report import report_cancellation
-from autocron.settings import LoadedSettings, Settings, Source, load_settings
+from autocron.settings import LoadedSettings, Settings, Source, load_settings, usable_settings
 from autocron.stores.protocol import Store
 from autocron.stores.sqlite import SqliteStore
 
@@ -95,7 +95,10 @@ class Client:
         self._forget_process()
 
     def _load_settings(self) -> LoadedSettings:
-        return load_settings(self._given, self.store.settings(), prefix=self._prefix)
+        admin, problems = usable_settings(self._given, self.store.settings())
+        if problems and self._autostart:  # of a worker, the supervisor tells
+            events.emit("app.settings_wrong", error="; ".join(problems))
+        return load_settings(self._given, admin, prefix=self._prefix)
 
     def _use(self, loaded: LoadedSettings) -> None:
         self.loaded = loaded
@@ -118,18 +121,24 @@ class Client:
         if now < self._look_at_settings_at:
             return
         self._look_at_settings_at = now + _LOOK_AT_SETTINGS
-        version = self._folder.settings_version()
-        if version == self._settings_version:
+        if self._folder.settings_version() == self._settings_version:
             return
-        try:
-            loaded = self._load_settings()
-        except StoreError:
-            return  # the call will tell; they are looked at again then
-        except SettingsError as error:  # a newer version has set it
-            events.emit("app.settings_wrong", error=error)
+        if _in_event_loop():  # which must not wait for the database; the next call will know
+            threading.Thread(target=self._reload, name="autocron-settings", daemon=True).start()
         else:
+            self._reload()
+
+    def _reload(self) -> None:
+        with self._reloading:
+            version = self._folder.settings_version()
+            if version == self._settings_version:
+                return  # another thread was faster
+            try:
+                loaded = self._load_settings()
+            except StoreError:
+                return  # whoever writes will tell; they are looked at again then
             self._use(loaded)
-        self._settings_version = version
+            self._settings_version = version
         if self._is_wanted:
             self.start()
 
@@ -144,7 +153,7 @@ class Client:
 
     def _forget_process(self) -> None:
         """Forget what a forked child must not use: it belongs to the parent."""
-        self._guard = threading.RLock()
+        self._guard, self._reloading = threading.RLock(), threading.Lock()
         self._writer: BackgroundWriter | None = None
         self._listener = None
         self._workers = Sender(self._folder.workers_socket)

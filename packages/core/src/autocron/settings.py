@@ -244,7 +244,47 @@ def load_settings(
         problems.append(_name(prefix, "database") + " is missing: name the file to keep jobs in")
     if problems:
         raise SettingsError(problems)
-    return LoadedSettings(Settings(**values), sources)
+    settings = Settings(**values)
+    if settings.log_file is not None and _is_of_database(settings):
+        reason = "must be another file than those of the database"
+        name = _name(prefix, "log_file")
+        raise SettingsError([f"{name}={shown(settings.log_file)}: {reason}"])
+    return LoadedSettings(settings, sources)
+
+
+def _is_of_database(settings: Settings) -> bool:
+    """Whether the log would be written to the database, its own log, or among the run-time files."""
+    database = os.path.realpath(settings.database)
+    file = os.path.realpath(settings.database.parent / str(settings.log_file))
+    own = {database + ending for ending in ("", "-wal", "-shm", "-journal")}
+    return file in own or file.startswith(f"{database}.autocron{os.sep}")
+
+
+def usable_settings(
+    app: Mapping[str, Any], admin: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """Return of what an administrator has set what can be used, and what is wrong with the rest.
+
+    A newer version may have set it: that is no reason for all to stand still.
+
+    Args:
+        app: what the application configures, which can be used.
+        admin: what is stored, by name.
+
+    Example:
+        >>> usable_settings({"database": "project.db"}, {"workers": 2, "shiny": True, "ttl": -1})[0]
+        {'workers': 2}
+    """
+    kept: dict[str, Any] = {}
+    problems: list[str] = []
+    for name, value in admin.items():
+        try:
+            load_settings(app, {name: value})
+        except SettingsError as error:
+            problems += error.problems
+        else:
+            kept[name] = value
+    return kept, problems
 
 
 def read_setting(name: str, value: Any, source: Source, prefix: str = "") -> Any:

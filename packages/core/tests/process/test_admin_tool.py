@@ -419,6 +419,28 @@ def test_workers_are_restarted_gracefully(site: Site, web: Web, tool: Tool) -> N
     assert "nothing runs that could be restarted" in tool("restart", status=1)
 
 
+def test_a_setting_of_a_newer_version_stops_nothing(site: Site, web: Web, tool: Tool) -> None:
+    """It is left out, and told; workers and web processes that start later go on without it."""
+    site.query("INSERT INTO autocron_settings VALUES ('shiny', 'true'), ('ttl', '60')")
+    tool("restart")
+    (old,) = site.workers()
+    tool("restart")
+    wait_until(lambda: site.processes("worker") and old not in site.workers(), "another worker")
+    assert web.run("site.add(1).wait(30)") == 2
+    assert site.web().run("site.add(1).wait(30)") == 2
+    assert tool.ask("settings")["ttl"]["value"] == 60
+    assert (
+        "this is left out, since it cannot be used: unknown setting shiny" in web.errors.read_text()
+    )
+
+
+@pytest.mark.parametrize("file", ["site.db", "site.db-wal", "site.db.autocron/log"])
+def test_output_cannot_go_to_the_database(web: Web, tool: Tool, file: str) -> None:
+    """That would destroy it."""
+    said = tool("set", "log_file", file, status=1)
+    assert "must be another file than those of the database" in said
+
+
 # The database ---------------------------------------------------------------------------------
 
 
@@ -446,6 +468,27 @@ def test_a_database_is_deleted_when_nothing_runs(site: Site, web: Web, tool: Too
     assert tool.ask("delete-database", "--yes") == {"deleted": str(site.database)}
     left = {path.name for path in site.folder.iterdir() if path.name.startswith("site.db")}
     assert left == set()
+
+
+def test_a_database_with_tables_of_others_is_not_deleted(site: Site, web: Web, tool: Tool) -> None:
+    """It says which these are."""
+    site.query("CREATE TABLE customers (name TEXT)")
+    web.end(signal.SIGKILL)
+    wait_until(site.is_empty, "the end of all")
+    said = tool("delete-database", "--yes", status=1)
+    assert "has tables of another program, too (customers): nothing was deleted" in said
+    assert tool.ask("status")["jobs"]["DONE"] == 1
+
+
+def test_a_database_is_not_deleted_under_a_process_that_only_connects(
+    app: Callable[..., Site], site: Site, tool: Tool
+) -> None:
+    """It holds none of the locks that tell who is there, but has the file open."""
+    app(CODE, autostart=False)
+    web = site.web()
+    job = web.run("site.add(1).id")
+    assert "another process uses" in tool("delete-database", "--yes", status=1)
+    assert tool.status(job) == "WAITING"
 
 
 # Without a web process ------------------------------------------------------------------------
@@ -515,6 +558,44 @@ def test_supervisor_and_workers_run_without_a_web_process(
     assert kept.end(signal.SIGTERM) == 0
     assert kept.said().splitlines()[-1] == "autocron has ended."
     wait_until(lambda: not is_alive(supervisor) and site.is_empty(), "the end of all")
+
+
+def test_a_reload_that_fails_ends_nothing(
+    app: Callable[..., Site], site: Site, run: Callable[..., Kept]
+) -> None:
+    """Another program has locked the database: that is told, and all goes on."""
+    app(CODE, autostart=False, shutdown_timeout=1)
+    kept = run("--app", "site_app")
+    kept.has_begun()
+    workers = site.workers()
+    with site.locked():
+        kept.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "workers cannot be replaced just now" in kept.said(), "that it is told")
+    web = site.web()
+    assert web.run("site.where().wait(30)") in workers
+    web.end()
+    assert kept.end(signal.SIGTERM) == 0
+
+
+def test_the_application_knows_how_its_own_processes_end(
+    site: Site, run: Callable[..., Kept]
+) -> None:
+    """Nobody waits for them in its place."""
+    site.write(
+        """
+        import autocron, subprocess, threading
+
+        def watch():
+            ended = [subprocess.run(["false"]).returncode for _ in range(30)]
+            print("ended", set(ended), flush=True)
+
+        threading.Thread(target=watch).start()
+        autocron.start("site.db", shutdown_timeout=1)
+        """
+    )
+    kept = run("--app", "site_app")
+    wait_until(lambda: "ended {1}" in kept.said(), "their end")
+    assert kept.end(signal.SIGTERM) == 0
 
 
 def test_it_ends_without_what_goes_on_for_others(

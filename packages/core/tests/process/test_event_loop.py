@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from process_harness import Site, wait_until
 
-LOOP = """
-import asyncio, sqlite3, threading, time
+LOOP = '''
+import asyncio, sqlite3, subprocess, threading, time
 
 @autocron.delay
 async def double(number):
@@ -44,9 +44,32 @@ async def call_while_locked(seconds):
         await result.stored()
     return slowest, waiting, [await result for result in results]
 
+HOLDER = """
+import fcntl, sys
+with open(sys.argv[1], "r+b") as index:
+    # https://www.sqlite.org/walformat.html#locks: without a lock on one of these bytes nobody can read.
+    fcntl.lockf(index, fcntl.LOCK_EX, 8, 120)
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+async def call_with_new_settings_that_cannot_be_read():
+    await add(1)
+    command = [sys.executable, "-c", HOLDER, HERE / "site.db-shm"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline() == b"held\\n"
+        os.utime(HERE / "site.db.autocron" / "settings.mark")
+        await asyncio.sleep(0.6)
+        began = time.perf_counter()
+        result = add(2)
+        seconds = time.perf_counter() - began
+        holder.stdin.close()
+    await result.stored()
+    return seconds, await result
+
 async def call_and_leave():
     return [add(number).id for number in range(50)]
-"""
+'''
 
 
 def test_async_tasks_and_awaited_results(app: Callable[..., Site]) -> None:
@@ -64,6 +87,16 @@ def test_a_locked_database_does_not_stop_the_loop(app: Callable[..., Site]) -> N
     assert slowest < 0.5
     assert waiting == ["WAITING"] * 10
     assert values == list(range(1, 11))
+
+
+def test_settings_that_cannot_be_read_do_not_stop_the_loop(app: Callable[..., Site]) -> None:
+    """They have changed, and nobody can read the database just now: a call goes by the old ones."""
+    site = app(LOOP)
+    web = site.web()
+    code = "site.asyncio.run(site.call_with_new_settings_that_cannot_be_read())"
+    seconds, value = web.run(code)
+    assert seconds < 1
+    assert value == 3
 
 
 def test_an_orderly_exit_stores_what_is_in_flight(app: Callable[..., Site]) -> None:

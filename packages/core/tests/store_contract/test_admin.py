@@ -1,8 +1,23 @@
 """What an administrator asks of a store, and changes in it."""
 
+from itertools import count
+
 import pytest
 
-from autocron.model import Failed, JobStatus, Options, Progress, Released, Retrying, Succeeded
+from autocron.errors import StoreBusy
+from autocron.model import (
+    Failed,
+    JobStatus,
+    NewJob,
+    NewTick,
+    Options,
+    Progress,
+    Released,
+    Retrying,
+    Schedule,
+    StoredSchedule,
+    Succeeded,
+)
 from autocron.model_admin import KnownTask, QueueState, Selection
 from autocron.policy import Policy
 
@@ -249,3 +264,92 @@ def test_a_backup_is_a_whole_database(store, put, open_store, tmp_path):
     store.backup(copy)
     put("after")
     assert [job.id for job in open_store(copy.parent).latest(9)] == ["before"]
+
+
+# Runs of schedules that begin anew -----------------------------------------------------------------
+
+
+@pytest.fixture
+def run_of(store, now):
+    """A function that registers a schedule, and one that puts in a run of it and returns its job's id."""
+
+    def register(overlap):
+        schedule = Schedule("report", "shop.report", "every 60", overlap=overlap)
+        store.register([StoredSchedule(schedule, now + 60, now, planned_at=now)])
+        moments = count(1)
+
+        def put_in():
+            due = now + next(moments)
+            job = NewJob(f"run {due - now:g}", "shop.report", "[[],{}]")
+            return store.add_run("report", NewTick(due, job, "queue"), now).job
+
+        return put_in
+
+    return register
+
+
+def test_a_run_that_begins_anew_waits_for_its_turn(store, run_of, now):
+    """Where runs must not overlap, one at a time is claimed, the earliest first."""
+    put_in = run_of("skip")
+    failed = put_in()
+    store.settle(store.claim(1, now), FAILURE, now)
+    running, held = put_in(), put_in()
+    claimed = store.claim(1, now)
+    assert claimed.id == running
+    assert store.try_again(failed, now)
+    store.cancel(held, now)
+    assert store.try_again(held, now)
+    assert store.claim(2, now) is None
+    assert store.release_held() == 0
+    for following in (failed, held):
+        settled = store.settle(claimed, Succeeded("1"), now, claim_for=1)
+        claimed = settled.next
+        assert claimed.id == following
+        assert store.claim(2, now) is None
+        assert store.release_held() == 0
+
+
+def test_a_run_that_begins_anew_may_overlap_where_all_may(store, run_of, now):
+    """It is claimed at once."""
+    put_in = run_of("allow")
+    failed = put_in()
+    store.settle(store.claim(1, now), FAILURE, now)
+    put_in()
+    store.claim(1, now)
+    store.try_again(failed, now)
+    assert store.claim(2, now).id == failed
+
+
+def test_a_run_that_begins_anew_alone_does_not_wait(store, run_of, now):
+    """Nor for itself."""
+    failed = run_of("skip")()
+    store.settle(store.claim(1, now), FAILURE, now)
+    store.try_again(failed, now)
+    assert store.claim(1, now).id == failed
+
+
+# The whole database ---------------------------------------------------------------------------
+
+
+def test_it_is_removed_if_nothing_has_changed(store, put, tmp_path):
+    """With its log; not if there are other jobs than was thought."""
+    put("a")
+    assert not store.remove(expected=0)
+    assert [job.id for job in store.latest(9)] == ["a"]
+    assert store.remove(expected=1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_is_not_removed_while_others_use_it(store, put, open_store):
+    """Whoever has it open may be about to put something in."""
+    put("a")
+    other = open_store()
+    assert other.counts()["WAITING"] == 1
+    with pytest.raises(StoreBusy):
+        store.remove(expected=1)
+    assert other.counts()["WAITING"] == 1
+
+
+def test_there_are_no_tables_of_others(store):
+    """Unless an application has put them there."""
+    assert store.foreign_tables() == []

@@ -6,17 +6,17 @@ import os
 import shutil
 from argparse import Namespace
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from autocron.cli.database import Opened
 from autocron.cli.output import Report, Text, clean
 from autocron.cli.selecting import confirm
-from autocron.errors import CommandError, SettingsError, StoreError
+from autocron.errors import CommandError, SettingsError, StoreBusy
 from autocron.processes.folder import RuntimeFolder
-from autocron.processes.locks import Lock
-from autocron.settings import Source, read_setting
+from autocron.processes.locks import is_held
+from autocron.settings import Source, load_settings, read_setting
 
 _NOW = "The running system takes that over within a second."
 _LATER = "Nothing runs now; it is in force from the next start on."
@@ -32,6 +32,7 @@ def change_setting(database: Opened, arguments: Namespace) -> Report:
         value = read_setting(name, arguments.value, Source.ADMIN)
     except ValueError as error:
         raise SettingsError([str(error)]) from None
+    load_settings({"database": database.path}, {name: value})  # it may not fit the database
     return _change(database, {name: value}, f"{name} = {clean(value)}")
 
 
@@ -115,35 +116,25 @@ def backup(database: Opened, arguments: Namespace) -> Report:
 
 def delete_database(database: Opened, arguments: Namespace) -> Report:
     """Delete the database with all its jobs, and its run-time files; asks first, and only if nothing runs."""
+    foreign = database.store.foreign_tables()
+    if foreign:
+        reason = f"{database.path} has tables of another program, too ({', '.join(foreign)}): nothing was deleted"
+        raise CommandError(reason=reason)
+    _check_nothing_runs(database.folder)
     count = sum(database.store.counts().values())
-    with _nothing_runs(database.folder):
-        confirm(arguments, f"{database.path} and the {count} jobs in it will be deleted")
-        database.store.close()
-        for path in (database.path, *(Path(f"{database.path}{end}") for end in ("-wal", "-shm"))):
-            path.unlink(missing_ok=True)
-        if database.folder.path.exists():
-            shutil.rmtree(database.folder.path)
+    confirm(arguments, f"{database.path} and the {count} jobs in it will be deleted")
+    _check_nothing_runs(database.folder)  # it may have been started since
+    try:
+        is_removed = database.store.remove(expected=count)
+    except StoreBusy:
+        raise CommandError(reason=f"another process uses {database.path}: end it first") from None
+    if not is_removed:
+        raise CommandError(reason="there are other jobs than just now, so nothing was deleted")
+    if database.folder.path.exists():
+        shutil.rmtree(database.folder.path)
     return Report({"deleted": str(database.path)}, [Text(f"{database.path} is deleted.")])
 
 
-def _nothing_runs(folder: RuntimeFolder) -> ExitStack:
-    """Hold, until the returned context ends, what a process of the application would have to take.
-
-    Raises:
-        CommandError: there is one.
-    """
-    held = ExitStack()
-    for path in (folder.apps_lock, folder.supervisor_lock):
-        if not path.exists():
-            continue
-        lock = Lock(path)
-        try:
-            is_free = lock.acquire(wait=False)
-        except (OSError, StoreError) as error:
-            held.close()
-            raise CommandError(reason=f"it is not known whether anything runs ({error})") from None
-        if not is_free:
-            held.close()
-            raise CommandError(reason="the application runs: stop it first, with all its processes")
-        held.callback(lock.release)
-    return held
+def _check_nothing_runs(folder: RuntimeFolder) -> None:
+    if is_held(folder.apps_lock) or is_held(folder.supervisor_lock):
+        raise CommandError(reason="the application runs: stop it first, with all its processes")

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autocron.errors import AmbiguousJob, DatabaseUnusable, SettingsError, StoreError, UnknownJob
+from autocron.errors import AmbiguousJob, DatabaseUnusable, StoreError, UnknownJob
 from autocron.model import Job
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.locks import is_held
 from autocron.processes.spawn import read_orders
 from autocron.processes.wakeup import SOMETHING_DUE, Sender, wake_listeners
-from autocron.settings import LoadedSettings, Settings, Source, load_settings
+from autocron.settings import LoadedSettings, Settings, Source, load_settings, usable_settings
 from autocron.stores.protocol import AdminStore
 from autocron.stores.sqlite import SqliteAdminStore
 
@@ -91,10 +91,7 @@ def settings_for(
     app: dict[str, Any] = {"database": path}
     if configured is not None:
         app |= configured.values_of(Source.APP)
-    try:
-        return load_settings(app, admin).settings
-    except SettingsError:  # a newer version has set one
-        return load_settings(app).settings
+    return load_settings(app, usable_settings(app, admin)[0]).settings
 
 
 @contextmanager

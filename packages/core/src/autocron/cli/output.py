@@ -145,6 +145,8 @@ class Report:
     parts: Sequence[Part]
     status: int = 0
     """The exit status."""
+    in_one_line: bool = False
+    """Whether its JSON is one of several lines."""
 
 
 @dataclass(frozen=True)
@@ -208,7 +210,7 @@ def show(report: Report, *, as_json: bool) -> None:
 def as_text(report: Report, *, as_json: bool) -> str:
     """Return a report as it is printed."""
     if as_json:
-        return json.dumps(report.data, indent=2, default=str)
+        return json.dumps(report.data, indent=None if report.in_one_line else 2, default=str)
     return Screen.of(sys.stdout).text(report)
 
 

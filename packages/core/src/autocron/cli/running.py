@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import signal
 import sys
+import time
 from argparse import Namespace
 from contextlib import closing, nullcontext, suppress
+from pathlib import Path
 
+from autocron import events
 from autocron.app import current_client
-from autocron.cli.output import Report, Text, as_text, write
+from autocron.cli.output import Report, Text, write
 from autocron.client import Client
-from autocron.errors import AutocronError, CommandError, NotStarted
+from autocron.errors import AutocronError, CommandError, NotStarted, StoreError
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.locks import is_held, when_free
 from autocron.processes.log import log_in_own_process
@@ -22,6 +26,8 @@ from autocron.stores.sqlite import SqliteAdminStore
 _END = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
 _RESTART = signal.SIGHUP
 _ENDED = signal.SIGUSR1
+_PATIENCE = 2.0
+_LOOKS, _PAUSE = 5, 0.05
 _SIGNALS = _END | {_RESTART, _ENDED, signal.SIGCHLD}
 
 
@@ -36,13 +42,15 @@ def run(arguments: Namespace) -> Report:
         folder = RuntimeFolder.of(client.settings.database)
         data = {"database": str(client.settings.database), "pid": os.getpid()}
         words = f"autocron runs for {data['database']} (pid {data['pid']}); Ctrl-C ends it."
-        write(as_text(Report(data, [Text(words)]), as_json=arguments.json) + "\n")
-        _wait_for_end(client, folder)
-        client.stop()
-        _wait_for_supervisor(folder)
+        write((json.dumps(data) if arguments.json else words) + "\n")
+        try:
+            _wait_for_end(client, folder)
+        finally:
+            client.stop()
+            _wait_for_supervisor(folder)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    return Report({"ended": True}, [Text("autocron has ended.")])
+    return Report({"ended": True}, [Text("autocron has ended.")], in_one_line=True)
 
 
 def _client(arguments: Namespace) -> Client:
@@ -84,30 +92,52 @@ def _wait_for_end(client: Client, folder: RuntimeFolder) -> None:
     while (number := signal.sigwait(_SIGNALS)) not in _END:
         if number == _RESTART:
             _restart(client, folder)
-        elif number == signal.SIGCHLD:
+        else:
             _reap()
 
 
 def _restart(client: Client, folder: RuntimeFolder) -> None:
     database = client.settings.database
-    with closing(SqliteAdminStore(database, turn=nullcontext(), creates=False)) as store:
-        store.ask_for_restart()
+    store = SqliteAdminStore(database, turn=nullcontext(), busy_timeout=_PATIENCE, creates=False)
+    try:
+        with closing(store):
+            store.ask_for_restart()
+    except StoreError as error:  # that is no reason to end
+        events.emit("app.restart_failed", error=error)
+        return
     with closing(Sender(folder.supervisor_socket)) as sender:
         sender.send(SOMETHING_DUE)
 
 
 def _reap() -> None:
-    """Let processes that have ended go: as process 1 of a container it has those of others, too."""
-    with suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+    """Let processes go that have ended, and that process 1 of a container has got from others.
+
+    Supervisor and workers have sessions of their own. Those of this one are the application's, which
+    wants to know how they have ended.
+    """
+    own = os.getpid()
+    if own != 1:
+        return
+    with suppress(OSError):
+        for pid in map(int, Path(f"/proc/{own}/task/{own}/children").read_text().split()):
+            if os.getsid(pid) != os.getsid(own):
+                os.waitpid(pid, os.WNOHANG)
 
 
 def _wait_for_supervisor(folder: RuntimeFolder) -> None:
     """Return when the supervisor has ended, or at another signal; at once if it goes on for others."""
-    if is_held(folder.apps_lock):
+    if _goes_on_for_others(folder):
         return
     when_free(folder.alive_lock, lambda: os.kill(os.getpid(), _ENDED), name="autocron-end")
     while (number := signal.sigwait(_SIGNALS)) not in _END | {_ENDED}:
         if number == signal.SIGCHLD:
             _reap()
+
+
+def _goes_on_for_others(folder: RuntimeFolder) -> bool:
+    """Whether there are other processes of the application; the supervisor, when it looks, is none."""
+    for _ in range(_LOOKS):
+        if not is_held(folder.apps_lock):
+            return False
+        time.sleep(_PAUSE)
+    return True

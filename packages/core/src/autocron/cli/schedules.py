@@ -91,7 +91,7 @@ def pause(database: Opened, arguments: Namespace) -> Report:
 
 
 def resume(database: Opened, arguments: Namespace) -> Report:
-    """Have what was paused go on; what was due of a schedule meanwhile is not made up for."""
+    """Have what was paused go on; of a schedule that was named, what was due meanwhile is not made up for."""
     match _what_is_meant(arguments):
         case "all":
             database.store.pause_all(paused=False)

@@ -41,8 +41,9 @@ LINES: dict[str, tuple[int, str]] = {
     ),
     "app.settings_wrong": (
         logging.ERROR,
-        "what was set with the tool cannot be used, so all stays as it is: %(error)s",
+        "of what was set with the tool this is left out, since it cannot be used: %(error)s",
     ),
+    "app.restart_failed": (logging.ERROR, "workers cannot be replaced just now: %(error)s"),
     "app.listener_failed": (
         logging.ERROR,
         "waiting for jobs: %(error)s; trying again until it works",
@@ -89,7 +90,7 @@ LINES: dict[str, tuple[int, str]] = {
     ),
     "supervisor.settings_wrong": (
         logging.ERROR,
-        "supervisor: what was set with the tool cannot be used, so all stays as it is: %(error)s",
+        "supervisor: of what was set with the tool this is left out, since it cannot be used: %(error)s",
     ),
     "supervisor.settings_changed": (logging.INFO, "supervisor: settings were changed"),
     "supervisor.restarting": (logging.INFO, "supervisor: workers are replaced, as was asked for"),

@@ -14,7 +14,7 @@ from typing import Any
 
 from autocron import events
 from autocron.clock import Clock, system_clock
-from autocron.errors import SettingsError, StoreError
+from autocron.errors import StoreError
 from autocron.model_admin import Wishes
 from autocron.processes import crew as crews
 from autocron.processes.clockwatch import ClockWatch
@@ -27,7 +27,7 @@ from autocron.processes.spawn import Orders, read_orders, settings_from, version
 from autocron.processes.wakeup import Inbox, Sender, wait_for
 from autocron.running import maintenance, scheduler
 from autocron.running.outage import Outage
-from autocron.settings import Settings
+from autocron.settings import Settings, usable_settings
 from autocron.stores.protocol import Store
 
 APPS_GONE = b"gone"
@@ -249,15 +249,13 @@ class Supervisor:
             self._to_do.append(self._store.await_registration)
 
     def _configure(self, admin: Mapping[str, Any]) -> None:
-        orders = replace(self._orders, admin=dict(admin))
-        try:
-            settings_from(orders)
-        except SettingsError as error:  # a newer version has set it
-            events.emit("supervisor.settings_wrong", error=error)
-        else:
-            self._crew.configure(orders)
-            self._use(orders)
-            events.emit("supervisor.settings_changed")
+        usable, problems = usable_settings(self._orders.settings, admin)
+        if problems:
+            events.emit("supervisor.settings_wrong", error="; ".join(problems))
+        orders = replace(self._orders, admin=usable)
+        self._crew.configure(orders)
+        self._use(orders)
+        events.emit("supervisor.settings_changed")
 
     def _welcome(self, orders: Orders) -> None:
         # Of what an administrator has set, the web process may know less by now than we do.

@@ -318,6 +318,16 @@ class AdminStore(Store, Protocol):
     def change_settings(self, changes: Mapping[str, Any]) -> None:
         """Set what an administrator wants; None unsets a name."""
 
+    def foreign_tables(self) -> list[str]:
+        """Return the names of the tables that belong to others."""
+
+    def remove(self, expected: int) -> bool:
+        """Delete the whole database, if it has so many jobs still; return whether it has been done.
+
+        Raises:
+            StoreBusy: some process has it open.
+        """
+
     def backup(self, target: Path) -> None:
         """Write the whole database, as it is at one moment, to an empty file.
 

@@ -26,7 +26,7 @@ _shtab_autocron_commands() {
     purge:'Delete all jobs that have ended, or those that were put in before some time.'
     reset:'Leave all settings to the application again; say which had been set.'
     restart:'Replace all workers by new ones, each after the job that it is running.'
-    resume:'Have what was paused go on; what was due of a schedule meanwhile is not made up for.'
+    resume:'Have what was paused go on; of a schedule that was named, what was due meanwhile is not made up for.'
     retry:'Let jobs that have failed or were cancelled begin anew, with all their retries.'
     run:'Keep supervisor and workers in the foreground, without a web process, until TERM, INT or QUIT; HUP replaces workers.'
     run-now:'Run a schedule now, besides the times at which it is due, and also if it is paused.'

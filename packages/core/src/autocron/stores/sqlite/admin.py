@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
-from autocron.errors import DatabaseUnusable, StoreError
+from autocron.errors import DatabaseUnusable, StoreBusy, StoreError
 from autocron.model import JobStatus, Options
 from autocron.model_admin import KnownTask, Note, NoteKind, QueueState, Selection
 from autocron.policy import policy_from_text
 from autocron.stores.sqlite import admin_queries, schema
-from autocron.stores.sqlite.database import Connection, Database
+from autocron.stores.sqlite.database import Connection, Database, Row
 from autocron.stores.sqlite.faults import NO_JOBS
 from autocron.stores.sqlite.jobs import forget, note, selected, states_of
 from autocron.stores.sqlite.queries import ADD_RUN, STATUS_OF, State
@@ -105,7 +105,19 @@ class SqliteAdminStore(SqliteStore):
         return counts
 
     def is_locked(self, seconds: float) -> bool:
-        return self._database.is_locked(seconds)
+        probe = Database(
+            self._database.path,
+            busy_timeout=seconds,
+            turn=nullcontext(),
+            creates=False,
+            root_may=True,
+        )
+        with closing(probe):
+            try:
+                probe.transaction(lambda _connection: None)
+            except StoreBusy:
+                return True
+        return False
 
     # Changing ---------------------------------------------------------------------------------
 
@@ -115,7 +127,9 @@ class SqliteAdminStore(SqliteStore):
             for schedule, seq in rows:
                 note(connection, job_id, NoteKind.RENEWED, now)
                 if schedule is not None:
-                    connection.execute(ADD_RUN, (schedule, seq, 0))
+                    place = {"schedule": schedule, "seq": seq}
+                    held = connection.execute(admin_queries.HOLD, place).fetchall()
+                    connection.execute(ADD_RUN, (schedule, seq, bool(held)))
             return bool(rows)
 
         return self._database.transaction(change)
@@ -147,11 +161,29 @@ class SqliteAdminStore(SqliteStore):
 
         self._database.transaction(change)
 
+    def foreign_tables(self) -> list[str]:
+        return [name for (name,) in self._database.query(admin_queries.FOREIGN_TABLES)]
+
+    def remove(self, expected: int) -> bool:
+        return self._database.remove(lambda connection: _count(connection) == expected)
+
     def backup(self, target: Path) -> None:
         # https://www.sqlite.org/lang_vacuum.html: "a consistent snapshot", while others write.
-        self._database.query("VACUUM INTO ?", (str(target),))
-        found = Database(target, busy_timeout=1.0, turn=nullcontext(), creates=False).look(
-            "PRAGMA quick_check"
-        )
+        found = self._database.use(_copy, str(target))
         if found != [("ok",)]:
             raise StoreError(path=target, reason=f"is damaged ({found[0][0]}): try again")
+
+
+def _copy(connection: Connection, target: str) -> list[Row]:
+    """Copy a database; return what SQLite finds when it looks at the copy."""
+    connection.execute("VACUUM INTO ?", (target,))
+    connection.execute("ATTACH ? AS copy", (target,))
+    try:
+        return connection.execute("PRAGMA copy.quick_check").fetchall()
+    finally:
+        connection.execute("DETACH copy")
+
+
+def _count(connection: Connection) -> int:
+    ((count,),) = connection.execute(admin_queries.COUNT_ALL).fetchall()
+    return int(count)

@@ -13,9 +13,29 @@ WHERE id = ? AND state IN (4, 5)
 RETURNING schedule, seq
 """
 
+# If runs of its schedule must not overlap: let it wait for those that have not ended.
+HOLD = """
+UPDATE autocron_jobs SET state = -1
+WHERE seq = :seq
+    AND EXISTS (SELECT 1 FROM autocron_schedules WHERE name = :schedule AND overlap <> 'allow')
+    AND EXISTS (
+        SELECT 1 FROM autocron_runs AS run JOIN autocron_jobs AS job
+            ON job.seq = run.seq AND job.schedule = run.schedule AND job.state < 3
+        WHERE run.schedule = :schedule AND run.seq <> :seq)
+RETURNING 1
+"""
+
+# The tables of other programs.
+FOREIGN_TABLES = """
+SELECT name FROM sqlite_schema
+WHERE type = 'table' AND name NOT GLOB 'autocron_*' AND name NOT GLOB 'sqlite_*' ORDER BY name
+"""
+
 # How many jobs a selection has, and which.
 COUNT = f"SELECT count(*) {SELECTED}"
 IDS = f"SELECT id {SELECTED} ORDER BY seq DESC"
+
+COUNT_ALL = "SELECT count(*) FROM autocron_jobs"
 
 # The jobs whose ids begin or end with some characters.
 FIND_IDS = """

@@ -11,8 +11,8 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable
-from contextlib import closing, nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -89,7 +89,6 @@ class Database:
         self.path = self._file.path
         self.busy_timeout = busy_timeout
         self._turn = turn
-        self._root_may = root_may
         self._prepare = prepare
         self._pid = os.getpid()
         self._idle: list[_Connection] = []
@@ -113,34 +112,18 @@ class Database:
 
     def query(self, sql: str, parameters: Any = ()) -> list[Row]:
         """Return the rows of a query."""
-        return self._use(_fetch, sql, parameters)
+        return self.use(_fetch, sql, parameters)
 
     def execute(self, sql: str, parameters: Any = ()) -> list[Row]:
         """Run one statement as a transaction of its own; return its rows."""
         with self._turn:
-            return self._use(_fetch, sql, parameters)
+            return self.use(_fetch, sql, parameters)
 
     def transaction(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction that holds the write lock from its beginning."""
         with self._turn:
-            outcome: T = self._use(in_transaction, work)
+            outcome: T = self.use(in_transaction, work)
             return outcome
-
-    def is_locked(self, seconds: float) -> bool:
-        """Return whether somebody keeps everybody else from writing for so long."""
-        probe = Database(
-            self.path,
-            busy_timeout=seconds,
-            turn=nullcontext(),
-            creates=False,
-            root_may=self._root_may,
-        )
-        with closing(probe):
-            try:
-                probe.transaction(lambda _connection: None)
-            except StoreBusy:
-                return True
-        return False
 
     def sync(self) -> None:
         """Return when all commits up to now are on the disk.
@@ -187,7 +170,8 @@ class Database:
 
     # Connections ------------------------------------------------------------------------------
 
-    def _use(self, work: Callable[..., T], *arguments: Any) -> T:
+    def use(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Call `work` with a connection that no other thread uses."""
         with _fork_gate:
             return self._work(work, *arguments)
 
@@ -312,6 +296,29 @@ class Database:
         except sqlite3.Error as error:
             raise self._error(error) from error
 
+    @contextmanager
+    def _alone(self) -> Iterator[Connection]:
+        """Give a connection that nobody else has one beside; fails if somebody has."""
+        with closing(self._connect()) as connection:
+            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+            connection.execute("BEGIN EXCLUSIVE")
+            yield connection
+
+    def remove(self, is_meant: Callable[[Connection], bool]) -> bool:
+        """Delete the files if nobody has them open, and if it is meant; return whether that was done."""
+        self.close()
+        try:
+            with self._alone() as connection:
+                if is_meant(connection):
+                    for path in (self.path, self._file.log, self._file.index):
+                        path.unlink(missing_ok=True)
+                    return True
+        except sqlite3.Error as error:
+            if _is_busy(error):
+                raise StoreBusy(path=self.path, seconds=0) from error
+            raise self._error(error) from error
+        return False
+
     def _begin_log_anew(self) -> None:
         """Find out, when there is a log without its index or the reverse, whether anybody uses either.
 
@@ -321,9 +328,7 @@ class Database:
         deadline = time.monotonic() + min(self.busy_timeout, _PATIENCE_FOR_LOG)
         while self._file.lacks_log_or_index():
             try:
-                with closing(self._connect()) as connection:
-                    connection.execute("PRAGMA locking_mode=EXCLUSIVE")
-                    connection.execute("BEGIN EXCLUSIVE")
+                with self._alone() as connection:
                     self._file.index.unlink(missing_ok=True)
                     connection.execute("COMMIT")
             except sqlite3.Error as error:

@@ -389,14 +389,16 @@ RETURNING schedule
 
 
 def _first_held(schedules: str) -> str:
-    """Of some schedules, the runs that wait for earlier ones, and have become the earliest."""
+    """Of some schedules, the first runs that wait for others, when none of these is left."""
     return f"""
-    SELECT first.schedule, first.seq
-    FROM (SELECT DISTINCT schedule FROM autocron_runs WHERE {schedules}) AS waiting
-    JOIN autocron_runs AS first ON first.schedule = waiting.schedule AND first.seq = (
-        SELECT run.seq {_RUN_THAT_HAS_NOT_ENDED}
-        WHERE run.schedule = waiting.schedule ORDER BY run.seq LIMIT 1)
-    WHERE first.held
+    SELECT schedule, seq FROM (
+        SELECT waiting.schedule AS schedule, (
+            SELECT run.seq {_RUN_THAT_HAS_NOT_ENDED}
+            WHERE run.schedule = waiting.schedule AND run.held ORDER BY run.seq LIMIT 1) AS seq
+        FROM (SELECT DISTINCT schedule FROM autocron_runs WHERE {schedules}) AS waiting
+        WHERE NOT EXISTS (
+            SELECT 1 {_RUN_THAT_HAS_NOT_ENDED} WHERE run.schedule = waiting.schedule AND NOT run.held))
+    WHERE seq IS NOT NULL
     """
 
 
