@@ -515,5 +515,6 @@ def test_a_program_that_has_the_database_for_itself_is_found(resting: Site) -> N
         found = doctor(resting)
         assert list(found) == ["foreign-lock", "not-opened"]
         assert f"by process {pid} ({sys.executable} -c" in found["foreign-lock"][0]
-    assert sqlite3.connect(resting.database).execute("SELECT 1").fetchone() == (1,)
+    with closing(sqlite3.connect(resting.database)) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
     assert is_healthy(resting)
