@@ -329,8 +329,8 @@ def test_a_supervisor_that_is_missing_is_found(running: Site) -> None:
     (pid,) = running.workers()
     web = running._webs[0].pid
     os.kill(web, signal.SIGSTOP)
+    os.kill(running.supervisor(), signal.SIGKILL)  # first, or it would start another worker
     os.kill(pid, signal.SIGKILL)
-    os.kill(running.supervisor(), signal.SIGKILL)
     wait_until(running.is_empty, "the end of supervisor and worker")
     found = doctor(running)
     assert {"no-supervisor", "stopped"} <= set(found)
