@@ -1,5 +1,6 @@
 """The command as it is used: a process of its own, and a database that is there."""
 
+import json
 import os
 import signal
 import sqlite3
@@ -12,9 +13,10 @@ import pytest
 import autocron
 from autocron.cli import main
 from autocron.cli.arguments import VERBS
-from autocron.model import Failed, NewJob, Options, Retrying, Succeeded, WorkerInfo
+from autocron.model import Failed, NewJob, Options, Retrying, Schedule, Succeeded, WorkerInfo
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.locks import Lock
+from autocron.running import scheduler
 
 NOW = 1_795_000_000.0
 NOBODY = 2**22 + 1  # proc_sys_kernel_pid_max(5): no process can have it
@@ -92,6 +94,39 @@ def test_an_adapter_may_name_database_and_command(path, jobs, capsys):
     assert main(["job", "done"], database=path, prog="flask autocron") == 0
     assert main(["job", "gone"], database=path, prog="flask autocron") == 1
     assert capsys.readouterr().err.startswith("flask autocron: there is no job gone")
+
+
+ARGUMENTS = {
+    "job": ["done"],
+    "next-runs": ["shop.report"],
+    "ticks": ["shop.report"],
+    "cron": ["@daily"],
+    "retry": ["failed"],
+    "cancel": ["waiting"],
+    "delete": ["done"],
+    "purge": ["--yes"],
+    "pause": ["--all"],
+    "resume": ["--all"],
+    "run-now": ["shop.report"],
+    "set": ["workers", "2"],
+    "unset": ["ttl"],
+    "backup": ["copy.db"],
+    "delete-database": ["--yes"],
+    "completion": ["bash"],
+}
+
+
+@pytest.mark.parametrize(
+    "verb", [verb.name for verb in VERBS if verb.name not in {"run", "restart"}]
+)
+def test_every_verb_speaks_json(command, path, store, jobs, verb):
+    """But for `run` and `restart`, which need something that runs: their own tests show it."""
+    store.change_settings({"ttl": 60.0})
+    scheduler.register(store, [Schedule("shop.report", "shop.report", "every 60")], NOW)
+    store.close()
+    ended = command("--database", path, verb, *ARGUMENTS.get(verb, []), "--json")
+    assert (ended.returncode, ended.stderr) == (3 if verb == "doctor" else 0, "")
+    assert isinstance(json.loads(ended.stdout), dict | list)
 
 
 # What it must not do --------------------------------------------------------------------------

@@ -242,6 +242,31 @@ def test_a_job_says_why_it_waits(site: Site, web: Web, tool: Tool) -> None:
     assert waits(busy) == ""
 
 
+def test_a_run_says_for_which_other_it_waits(site: Site, web: Web, tool: Tool) -> None:
+    """One at a time; the first of them waits for no other."""
+    busy = web.run("site.block('busy').id")
+    site.wait_for_state(busy, 2)
+    first, second = [tool.ask("run-now", "site_app.yearly")["job"] for _ in range(2)]
+    waits = tool.ask("job", second)["waits"]
+    assert waits == [f"another run of its schedule has not ended (job {first})"]
+    assert tool.ask("job", first)["waits"] == [
+        f"all workers are busy, with site_app.block (job {busy})"
+    ]
+    go(site, "busy")
+
+
+def test_a_job_says_that_no_worker_can_import_the_application(
+    app: Callable[..., Site], site: Site, tool: Tool
+) -> None:
+    """And where to look for more."""
+    app(f"{CODE}\nif autocron.app.in_worker(): raise ImportError('no luck')")
+    job = site.web().run("site.add(1).id")
+    wait_until(
+        lambda: "cannot be imported" in str(tool.ask("job", job)["waits"]), "that it says so"
+    )
+    assert "see the verb `doctor`" in tool.ask("job", job)["waits"][0]
+
+
 # Changing jobs --------------------------------------------------------------------------------
 
 
@@ -408,7 +433,7 @@ def test_workers_are_restarted_gracefully(site: Site, web: Web, tool: Tool) -> N
     job = web.run("site.block('b').id")
     site.wait_for_state(job, 2)
     (old,) = site.workers()
-    tool("restart")
+    assert tool.ask("restart") == {"restart": True}
     assert web.run("site.where().wait(30)") != old
     assert is_alive(old)
     go(site, "b")

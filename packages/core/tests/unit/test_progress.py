@@ -33,7 +33,8 @@ def test_a_task_says_how_far_it_has_come(said):
 
 def test_outside_of_jobs_nothing_happens():
     """A task's function can be called like any other."""
-    autocron.progress(1, 2)
+    assert autocron.current_job() is None
+    assert autocron.progress(1, 2) is None
 
 
 @pytest.mark.parametrize(

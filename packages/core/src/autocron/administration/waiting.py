@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
-from autocron.administration.overview import RUNNING, WorkerView, workers
+from autocron.administration.overview import WorkerView, workers
 from autocron.clock import Clock
 from autocron.model import Job, JobStatus
+from autocron.model_admin import Selection
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.locks import is_held
 from autocron.settings import Settings
 from autocron.stores.protocol import AdminStore
 
 _MOST_NAMED = 5
+_MOST_RUNS = 1000
+_UNENDED = (JobStatus.WAITING, JobStatus.RUNNING)
 
 
 def why_it_waits(
@@ -43,14 +47,21 @@ def _own_reasons(job: Job, store: AdminStore, now: float) -> Iterator[str]:
         after = f", after attempt {job.attempt} has failed" if job.attempt else ""
         yield f"it is not due before {job.run_at - now:.0f} s from now{after}"
     elif job.schedule is not None:
-        before = [
-            run
-            for run in store.latest(_MOST_NAMED, RUNNING)
-            if run.schedule == job.schedule and run.id != job.id
-        ]
         yield from (
-            f"an earlier run of its schedule has not ended (job {run.id})" for run in before
+            f"another run of its schedule has not ended (job {run.id})"
+            for run in islice(_runs_before(job, store), _MOST_NAMED)
         )
+
+
+def _runs_before(job: Job, store: AdminStore) -> Iterator[Job]:
+    """Give the runs for whose end a run of a schedule waits, if they must not overlap."""
+    stored = store.schedule(str(job.schedule))
+    if stored is None or stored.schedule.overlap == "allow":
+        return
+    for run in store.latest(_MOST_RUNS, Selection(statuses=_UNENDED, task=job.task)):
+        is_before = run.status is JobStatus.RUNNING or run.enqueued_at < job.enqueued_at
+        if run.schedule == job.schedule and run.id != job.id and is_before:
+            yield run
 
 
 def _common_reasons(job: Job, store: AdminStore, settings: Settings) -> Iterator[str]:

@@ -6,10 +6,11 @@ import json
 import os
 import shutil
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, TextIO, TypeAlias
+from typing import Any, TextIO, TypeAlias
 
 _GAP = "  "
 _NARROWEST = (8, 4)
@@ -26,15 +27,16 @@ _COLOURS = {
 }
 
 
-class Cell(Protocol):
+class Cell(ABC):
     """A value that has a short form, for where there is little room."""
 
+    @abstractmethod
     def text(self, *, short: bool) -> str:
         """Return it in words."""
 
 
 @dataclass(frozen=True)
-class Moment:
+class Moment(Cell):
     """A time, in seconds since 1970 UTC; in the machine's zone."""
 
     at: float | None
@@ -54,7 +56,7 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class JobId:
+class JobId(Cell):
     """The id of a job."""
 
     id: str | None
@@ -67,7 +69,7 @@ class JobId:
 
 
 @dataclass(frozen=True)
-class Either:
+class Either(Cell):
     """What has two forms that are known beforehand."""
 
     full: str
@@ -79,7 +81,7 @@ class Either:
 
 
 @dataclass(frozen=True)
-class Span:
+class Span(Cell):
     """A length of time, in seconds."""
 
     seconds: float | None
@@ -253,7 +255,7 @@ def _cut(text: str, size: int) -> str:
 
 def clean(value: Any, *, short: bool = False) -> str:
     """Return a value as one line that leaves the terminal alone."""
-    if isinstance(value, Moment | JobId | Span | Either):
+    if isinstance(value, Cell):
         text = value.text(short=short)
     elif isinstance(value, bool):
         text = "true" if value else "false"
