@@ -480,6 +480,10 @@ def test_a_backup_is_made_while_all_goes_on(site: Site, web: Web, tool: Tool) ->
     assert tool.ask("status")["jobs"]["WAITING"] == 2000
     site.database = database
     assert "is there already" in tool("backup", target, status=1)
+    shared = site.folder / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)  # as /tmp: where a database must not be, and a copy may
+    assert tool.ask("backup", shared / "copy.db")["bytes"] == found["bytes"]
     assert "cannot be made (No such file" in tool("backup", site.folder / "none" / "x", status=1)
 
 
