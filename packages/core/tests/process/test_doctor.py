@@ -324,11 +324,19 @@ def test_a_process_of_another_user_is_found(running: Site, name: str) -> None:
     assert is_healthy(running)
 
 
+def all_threads_are_stopped(pid: int) -> bool:
+    """Whether every thread of a process was stopped."""
+    stats = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return all(text.rpartition(")")[2].split()[0] == "T" for text in stats)
+
+
 def test_a_supervisor_that_is_missing_is_found(running: Site) -> None:
     """As long as nobody can start another, here because all others are stopped."""
     (pid,) = running.workers()
     web = running._webs[0].pid
     os.kill(web, signal.SIGSTOP)
+    # Or a thread of it might stop in the midst of starting the next one, with the lock.
+    wait_until(lambda: all_threads_are_stopped(web), "that all of it stands still")
     os.kill(running.supervisor(), signal.SIGKILL)  # first, or it would start another worker
     os.kill(pid, signal.SIGKILL)
     wait_until(running.is_empty, "the end of supervisor and worker")
