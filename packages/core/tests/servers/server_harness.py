@@ -164,6 +164,15 @@ class Site(ServedApp):
 
         return wait_until(pids, or_show=self.show)
 
+    def loaded_generation(self) -> set[int]:
+        """Like `generation`, once each of the workers has imported the application, as it is now."""
+        names = [f"import {number}" for number in range(WORKERS)]
+        jobs = [self.begin_blocking(name) for name in names]
+        for job, name in zip(jobs, names, strict=True):
+            self.unblock(name)
+            self.ended(job)
+        return self.generation()
+
     def end(self, number: signal.Signals = TERM, *, group: bool = False) -> None:
         """End the server by a signal, with all its processes."""
         self.server.end(number, group=group)

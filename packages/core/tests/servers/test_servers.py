@@ -116,7 +116,7 @@ def test_a_reload_brings_new_code(serve: Serve, name: str) -> None:
     """On SIGHUP the server makes new processes; jobs run the new code, and one generation is left."""
     site = serve(name)
     assert site.call("echo", "new") == "new"
-    before = site.generation()
+    before = site.loaded_generation()
     edit(site.project)
     site.signal(signal.SIGHUP)
     wait_until(site.runs_new_code, or_show=site.show)
@@ -128,7 +128,7 @@ def test_the_reloader_of_werkzeug_brings_new_code(serve: Serve) -> None:
     """After an edit, jobs run the new code, and one generation is left."""
     site = serve("werkzeug-reloader")
     assert site.call("echo", "new") == "new"
-    before = site.generation()
+    before = site.loaded_generation()
     edit(site.project)
     wait_until(site.runs_new_code, or_show=site.show)
     wait_until(lambda: len(site.generation() & before) <= 1, or_show=site.show)

@@ -54,7 +54,7 @@ def test_the_next_server_may_bring_new_code(serve: Serve) -> None:
     """As soon as it serves, jobs run that, also those which the old one hands over; one generation is left."""
     blue = serve("gunicorn")
     assert blue.call("echo", "new") == "new"
-    before = blue.generation()
+    before = blue.loaded_generation()
     edit(blue.project)
     green = serve("gunicorn")
     wait_until(blue.runs_new_code, or_show=blue.show)

@@ -56,7 +56,7 @@ def test_a_brutal_reload_brings_new_code(serve: Serve) -> None:
     """On SIGQUIT, which with --die-on-term means that; jobs run the new code, and one generation is left."""
     site = serve("uwsgi")
     assert site.call("echo", "new") == "new"
-    before = site.generation()
+    before = site.loaded_generation()
     edit(site.project)
     site.signal(signal.SIGQUIT)
     wait_until(site.runs_new_code, or_show=site.show)
