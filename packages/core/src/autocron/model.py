@@ -21,10 +21,15 @@ Overlap: TypeAlias = Literal["skip", "queue", "allow"]
 """What to do about a due time when the job of an earlier one has not ended."""
 
 
-class JobStatus(str, Enum):
-    """Where a job stands: `WAITING`, `RUNNING`, `DONE`, `ERROR` or `CANCELLED`.
+class StrEnum(str, Enum):
+    """Its members are strings, which compare with and print as their values; from Python 3.11 on in `enum`."""
 
-    Members are strings, so that they compare with and print as their names.
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+class JobStatus(StrEnum):
+    """Where a job stands: `WAITING`, `RUNNING`, `DONE`, `ERROR` or `CANCELLED`.
 
     Example:
         >>> JobStatus.DONE == "DONE", str(JobStatus.DONE), JobStatus.DONE.is_final
@@ -36,9 +41,6 @@ class JobStatus(str, Enum):
     DONE = "DONE"
     ERROR = "ERROR"
     CANCELLED = "CANCELLED"
-
-    def __str__(self) -> str:
-        return self.value
 
     @property
     def is_final(self) -> bool:
@@ -165,7 +167,7 @@ class Job:
     """How far its latest attempt has come, if the task says so."""
 
 
-class AttemptOutcome(str, Enum):
+class AttemptOutcome(StrEnum):
     """How an attempt at a job has ended that did not succeed.
 
     `FAILED`: the task raised. `TIMED_OUT`: it ran for longer than its `timeout`. `CRASHED`: its worker died.
@@ -183,9 +185,6 @@ class AttemptOutcome(str, Enum):
     INTERRUPTED = "INTERRUPTED"
     RETRY = "RETRY"
     CANCELLED = "CANCELLED"
-
-    def __str__(self) -> str:
-        return self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,7 +319,7 @@ class StoredSchedule:
     """Why it is not due, though the code has it: its rule or zone cannot be read."""
 
 
-class TickOutcome(str, Enum):
+class TickOutcome(StrEnum):
     """What came of a due time: a job was put in, or it was skipped, or missed.
 
     Example:
@@ -331,9 +330,6 @@ class TickOutcome(str, Enum):
     FIRED = "FIRED"
     SKIPPED = "SKIPPED"
     MISSED = "MISSED"
-
-    def __str__(self) -> str:
-        return self.value
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
-from autocron.model import JobStatus, Options
+from autocron.model import JobStatus, Options, StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,7 @@ class Selection:
 EVERY_JOB = Selection()
 
 
-class NoteKind(str, Enum):
+class NoteKind(StrEnum):
     """What is noted of a job besides its attempts and its present status.
 
     `BEGUN` and `RELEASED`: an attempt that was given back as if it had not been. `ASKED_TO_STOP` and
@@ -43,9 +42,6 @@ class NoteKind(str, Enum):
     ASKED_TO_STOP = "ASKED_TO_STOP"
     CANCELLED = "CANCELLED"
     RENEWED = "RENEWED"
-
-    def __str__(self) -> str:
-        return self.value
 
 
 @dataclass(frozen=True, slots=True)

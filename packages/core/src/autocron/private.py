@@ -134,7 +134,7 @@ def open_private(path: Path, flags: int, *, root_may: bool = False) -> int:
         raise
     try:
         check_planted(path, os.fstat(descriptor), root_may=root_may)
-    except BaseException:
+    except BaseException:  # nobody else could close it
         os.close(descriptor)
         raise
     return descriptor

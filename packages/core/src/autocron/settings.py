@@ -6,13 +6,12 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from autocron.clock import HUNDRED_YEARS
 from autocron.errors import SettingsError, nearest, shown
-from autocron.model import DEFAULT_TTL
+from autocron.model import DEFAULT_TTL, StrEnum
 from autocron.zones import zone_name
 
 MAX_WORKERS = 64
@@ -22,15 +21,12 @@ Handover: TypeAlias = Literal["auto", "wait", "background"]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 
 
-class Source(str, Enum):
+class Source(StrEnum):
     """Where the value of a setting comes from; later members win over earlier ones."""
 
     DEFAULT = "default"
     APP = "app"
     ADMIN = "admin"
-
-    def __str__(self) -> str:
-        return self.value
 
 
 # What a value may be: each function returns the value to be used, or raises ValueError with

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from autocron.model import Attempt, Job, JobStatus
 from autocron.model_admin import Note, NoteKind
@@ -60,8 +59,7 @@ def _changes(job: Job, attempts: Sequence[Attempt], notes: Sequence[Note]) -> It
     if job.started_at is not None and job.attempt not in known:
         yield Change(job.started_at, JobStatus.RUNNING, _begun(job.attempt, job.worker))
     if job.status is JobStatus.WAITING and job.run_at is not None:
-        due = datetime.fromtimestamp(job.run_at).astimezone().isoformat(" ", "seconds")
-        yield Change(job.run_at, JobStatus.WAITING, f"due at {due}")
+        yield Change(job.run_at, JobStatus.WAITING, "due")
     if job.finished_at is not None and job.status is JobStatus.DONE:
         yield Change(job.finished_at, JobStatus.DONE, "ended")
 

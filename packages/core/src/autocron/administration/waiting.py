@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from itertools import islice
 
 from autocron.administration.overview import WorkerView, workers
-from autocron.clock import Clock
 from autocron.model import Job, JobStatus
 from autocron.model_admin import Selection
 from autocron.processes.folder import RuntimeFolder
@@ -20,7 +19,7 @@ _UNENDED = (JobStatus.WAITING, JobStatus.RUNNING)
 
 
 def why_it_waits(
-    job: Job, store: AdminStore, folder: RuntimeFolder, settings: Settings, clock: Clock
+    job: Job, store: AdminStore, folder: RuntimeFolder, settings: Settings, now: float
 ) -> list[str]:
     """Return what keeps a job from being run; nothing if it does not wait.
 
@@ -29,11 +28,11 @@ def why_it_waits(
         store: where it is.
         folder: of the run-time files, which tell who is alive.
         settings: those in force.
-        clock: gives the time.
+        now: in seconds since 1970 UTC.
     """
     if job.status is not JobStatus.WAITING:
         return []
-    reasons = [*_own_reasons(job, store, clock()), *_common_reasons(job, store, settings)]
+    reasons = [*_own_reasons(job, store, now), *_common_reasons(job, store, settings)]
     alive = [worker for worker in workers(store, folder) if worker.alive]
     if not alive and not reasons:
         reasons.append(_why_nobody_works(folder))

@@ -106,7 +106,7 @@ def backup(database: Opened, arguments: Namespace) -> Report:
         raise CommandError(reason=f"{target} cannot be made ({error.strerror})") from None
     try:
         database.store.backup(target)
-    except BaseException:
+    except BaseException:  # Ctrl-C as well: what looks like a backup must be one
         with suppress(OSError):
             target.unlink()
         raise

@@ -30,12 +30,12 @@ def show_status(database: Opened, _arguments: Namespace) -> Report:
     """Show who runs and what there is to do: processes, workers with their jobs, queues, rates."""
     now = system_clock()
     seen = overview(database.store, database.folder, now)
-    enabled = database.settings().enabled
+    settings = database.settings()
     facts = {
         "database": str(database.path),
-        "application": _in_words(alive=seen.application),
-        "supervisor": _in_words(alive=seen.supervisor),
-        "workers": f"{len(seen.workers_alive)} of {_wanted(database, seen)}",
+        "application": _state(alive=seen.application),
+        "supervisor": _state(alive=seen.supervisor),
+        "workers": f"{len(seen.workers_alive)} of {_wanted(settings, seen)}",
         "web processes": ", ".join(map(str, seen.web_processes)) or None,
         "oldest waiting": Span(_oldest(seen, now)),
     }
@@ -43,16 +43,21 @@ def show_status(database: Opened, _arguments: Namespace) -> Report:
         facts["supervisor"] = f"running (pid {seen.supervisor_pid})"
     heads = ["worker", "pid", "state", "memory", "started", "job"]
     workers = Table(heads, [_worker_row(worker, now) for worker in seen.workers], "No workers.")
-    parts = [*_notes(seen, enabled=enabled), Facts(facts), workers, _queues(seen.queues, now)]
-    return Report(_status_data(database, seen, enabled=enabled), [*parts, _counts(seen)])
+    parts = [
+        *_notes(seen, enabled=settings.enabled),
+        Facts(facts),
+        workers,
+        _queues(seen.queues, now),
+    ]
+    return Report(_status_data(database, seen, enabled=settings.enabled), [*parts, _counts(seen)])
 
 
 def _status_data(database: Opened, seen: Overview, *, enabled: bool) -> dict[str, Any]:
     return {
         "database": str(database.path),
-        "application": _in_words(alive=seen.application),
+        "application": _state(alive=seen.application),
         "web_processes": seen.web_processes,
-        "supervisor": _in_words(alive=seen.supervisor),
+        "supervisor": _state(alive=seen.supervisor),
         "supervisor_pid": seen.supervisor_pid,
         "enabled": enabled,
         "paused": seen.paused,
@@ -87,8 +92,7 @@ def _notes(seen: Overview, *, enabled: bool) -> list[Part]:
     return notes
 
 
-def _wanted(database: Opened, seen: Overview) -> str:
-    settings = database.settings()
+def _wanted(settings: Settings, seen: Overview) -> str:
     if not settings.enabled:
         return "0, since autocron is disabled"
     return "0, since all is paused" if seen.paused else str(settings.workers)
@@ -100,7 +104,7 @@ def _oldest(seen: Overview, now: float) -> float | None:
 
 def _worker_row(worker: WorkerView, now: float) -> list[Any]:
     memory = None if worker.memory is None else f"{worker.memory:.0f} MB"
-    state, started = _in_words(alive=worker.alive), Moment(worker.info.started_at)
+    state, started = _state(alive=worker.alive), Moment(worker.info.started_at)
     return [worker.info.number, worker.info.pid, state, memory, started, _doing(worker.job, now)]
 
 
@@ -198,7 +202,7 @@ def show_job(database: Opened, arguments: Namespace) -> Report:
     job = database.job(arguments.id)
     attempts, notes = store.attempts(job.id), store.notes(job.id)
     changes = history(job, attempts, notes)
-    waits = why_it_waits(job, store, database.folder, database.settings(), system_clock)
+    waits = why_it_waits(job, store, database.folder, database.settings(), system_clock())
     data = asdict(job) | {
         "attempts": [asdict(attempt) for attempt in attempts],
         "waits": waits,
@@ -317,5 +321,5 @@ def _defaults() -> dict[str, Any]:
     return {field.name: field.default for field in fields(Settings) if field.default is not MISSING}
 
 
-def _in_words(*, alive: bool) -> str:
+def _state(*, alive: bool) -> str:
     return "running" if alive else "not running"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from autocron.cli.output import Report, as_text, write
 
@@ -27,13 +27,11 @@ def watch(look: Callable[[], Report], interval: float, *, as_json: bool) -> None
     try:
         while True:
             began = time.monotonic()
-            report = look()
-            if as_json:
-                write(json.dumps(report.data, default=str) + "\n")
-            elif is_terminal:
-                write(_in_place(as_text(report, as_json=False)))
+            text = as_text(replace(look(), in_one_line=True), as_json=as_json)
+            if is_terminal:
+                write(_in_place(text))
             else:
-                write(as_text(report, as_json=False) + "\n\n")
+                write(text + ("\n" if as_json else "\n\n"))
             time.sleep(max(interval, _SHARE * (time.monotonic() - began)))
     except KeyboardInterrupt:  # how it is meant to end
         write("\n")

@@ -211,7 +211,7 @@ def write_private(path: Path, content: bytes) -> None:
             os.fchmod(descriptor, 0o600)  # whatever the umask
             file.write(content)
         os.replace(fresh, path)
-    except BaseException:
+    except BaseException:  # whatever it is, half a file must not stay
         with suppress(OSError):
             fresh.unlink(missing_ok=True)
         raise

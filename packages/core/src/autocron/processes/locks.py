@@ -134,7 +134,7 @@ class Lock:
             descriptor = _open(self._path)
             try:
                 fcntl.flock(descriptor, mode)
-            except BaseException as error:
+            except BaseException as error:  # a signal handler's as well, in the midst of waiting
                 _close(descriptor)
                 if isinstance(error, BlockingIOError):
                     return False

@@ -87,23 +87,26 @@ def processes_with_open(paths: Iterable[Path]) -> set[int]:
     wanted = set()
     for path in paths:
         with suppress(FileNotFoundError):
-            wanted.add(_identity(path.stat()))
-    return {pid for pid in _others() if any(each in wanted for each in _open_files(pid))}
+            wanted.add(identity(path.stat()))
+    return {pid for pid in others() if any(file in wanted for _, file in open_files(pid))}
 
 
-def _others() -> Iterator[int]:
+def others() -> Iterator[int]:
+    """Give the ids of the other processes."""
     with suppress(FileNotFoundError):  # this is no Linux
         for entry in _PROC.iterdir():
             if entry.name.isdigit() and int(entry.name) != os.getpid():
                 yield int(entry.name)
 
 
-def _open_files(pid: int) -> Iterator[tuple[int, int]]:
+def open_files(pid: int) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Give the descriptors of a process, each with the identity of its file, as far as this user may know."""
     with suppress(OSError):  # it is another user's, or has just ended
         for entry in (_PROC / str(pid) / "fd").iterdir():
             with suppress(OSError):
-                yield _identity(entry.stat())
+                yield entry.name, identity(entry.stat())
 
 
-def _identity(status: os.stat_result) -> tuple[int, int]:
+def identity(status: os.stat_result) -> tuple[int, int]:
+    """Return what only one file has."""
     return status.st_dev, status.st_ino

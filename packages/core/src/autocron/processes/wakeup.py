@@ -93,7 +93,7 @@ class Inbox:
                 self.socket.bind(address)
             os.chmod(fresh, 0o600)
             os.replace(fresh, path)
-        except BaseException:
+        except BaseException:  # nobody else could close it
             self.socket.close()
             raise
 

@@ -74,7 +74,7 @@ def _not_found(task: str, store: AdminStore) -> int:
 
 def silent_schedules(patient: Patient, store: AdminStore) -> Iterator[Finding]:
     """Schedules that do not fire, and would not."""
-    rests = store.wishes().paused or not patient.settings.enabled
+    rests = _rests(patient, store)
     since = [worker.info.started_at for worker in alive(patient, store)]
     has_workers = any(moment < patient.now - _LONG_AGO for moment in since)
     for stored in store.schedules():
@@ -149,7 +149,7 @@ def no_application(patient: Patient, store: AdminStore) -> Iterator[Finding]:
 
 def waiting_beside_idle_workers(patient: Patient, store: AdminStore) -> Iterator[Finding]:
     """An idle worker is woken for each job; this is for when that went wrong."""
-    if store.wishes().paused or not patient.settings.enabled:
+    if _rests(patient, store):
         return
     limit = patient.now - _SOON
     queues = [
@@ -173,15 +173,19 @@ def waiting_beside_idle_workers(patient: Patient, store: AdminStore) -> Iterator
 
 def overdue_jobs(patient: Patient, store: AdminStore) -> Iterator[Finding]:
     """The supervisor has jobs begin whose time has come."""
-    rests = store.wishes().paused or not patient.settings.enabled
     due = store.next_due()
-    if due is None or rests or not patient.has_supervisor:
+    if due is None or _rests(patient, store) or not patient.has_supervisor:
         return
     schedules = [stored.due for stored in store.schedules() if stored.confirmed]
     is_of_job = all(each is None or due < each for each in schedules)
     if is_of_job and due < patient.now - _LONG_AGO:
         problem = f"a job has been due for {patient.now - due:.0f} s, and no worker may take it yet"
         yield Finding("jobs-overdue", problem, _END_SUPERVISOR)
+
+
+def _rests(patient: Patient, store: AdminStore) -> bool:
+    """Whether nothing is to run, which is a finding of its own."""
+    return store.wishes().paused or not patient.settings.enabled
 
 
 def _resume(what: str) -> str:

@@ -231,7 +231,7 @@ class Database:
                 connection.traces = self._traces  # the same object, which is the faster to compare
                 self._look_again_at = time.monotonic() + _LOOK_AT_NAMES
                 return
-        except BaseException:
+        except BaseException:  # it cannot be told whether they are: rather save them once too often
             self._save_log(connection)
             raise
         self._save_log(connection)
@@ -277,7 +277,7 @@ class Database:
                         self._file.remember(traces)
                         self._log.close_other(traces.log)
                         return connection
-                except BaseException:
+                except BaseException:  # nobody else could close it
                     connection.close()
                     raise
                 connection.close()  # it was replaced just now
@@ -423,7 +423,7 @@ def in_transaction(connection: Connection, work: Callable[[Connection], T]) -> T
     try:
         outcome = work(connection)
         connection.execute("COMMIT")
-    except BaseException:
+    except BaseException:  # Ctrl-C as well: the lock must not outlive the work
         with suppress(sqlite3.Error):  # it may be rolled back already; the first error counts
             connection.execute("ROLLBACK")
         raise
