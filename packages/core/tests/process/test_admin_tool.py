@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +55,12 @@ class Tool:
         self._site = site
         self.used: set[str] = set()
 
-    def __call__(self, *arguments: object, status: int = 0) -> str:
-        """Run a verb; return what it prints."""
+    def __call__(self, *arguments: object, status: int = 0, within: Sequence[str] = ()) -> str:
+        """Run a verb, as a command of another one if there is one; return what it prints."""
         self.used.add(str(arguments[0]))
         ended = subprocess.run(
             [
+                *within,
                 sys.executable,
                 "-m",
                 "autocron",
@@ -459,6 +460,20 @@ def test_a_setting_of_a_newer_version_stops_nothing(site: Site, web: Web, tool: 
     )
 
 
+def test_a_setting_that_was_written_by_hand_stops_nothing(site: Site, web: Web, tool: Tool) -> None:
+    """What is no value is left out and told, and can be unset."""
+    site.query(
+        "INSERT INTO autocron_settings VALUES ('workers', 'two'), ('timezone', 'Europe/Rome')"
+    )
+    tool("restart")
+    assert site.web().run("site.add(1).wait(30)") == 2
+    (found,) = tool.ask("doctor", status=3)
+    assert "left out: workers='two': must be a whole number" in found["problem"]
+    assert tool.ask("settings")["timezone"]["value"] == "Europe/Rome"
+    tool("unset", "workers")
+    assert tool.ask("doctor") == []
+
+
 @pytest.mark.parametrize("file", ["site.db", "site.db-wal", "site.db.autocron/log"])
 def test_output_cannot_go_to_the_database(web: Web, tool: Tool, file: str) -> None:
     """That would destroy it."""
@@ -485,6 +500,16 @@ def test_a_backup_is_made_while_all_goes_on(site: Site, web: Web, tool: Tool) ->
     shared.chmod(0o1777)  # as /tmp: where a database must not be, and a copy may
     assert tool.ask("backup", shared / "copy.db")["bytes"] == found["bytes"]
     assert "cannot be made (No such file" in tool("backup", site.folder / "none" / "x", status=1)
+
+
+def test_half_a_backup_is_not_kept(site: Site, web: Web, tool: Tool) -> None:
+    """What looks like one is one: the disk may be full."""
+    web.run("site.add.options(hours=1).enqueue_many([(n,) for n in range(2000)]) and 0")
+    target = site.folder / "copy.db"
+    limit = ("sh", "-c", 'ulimit -f 200 && exec "$@"', "sh")  # in blocks of 512 bytes
+    said = tool("backup", target, status=1, within=limit)
+    assert f"{target}, copied from {site.database}: the disk does not do what it should" in said
+    assert not target.exists()
 
 
 def test_a_database_is_deleted_when_nothing_runs(site: Site, web: Web, tool: Tool) -> None:

@@ -267,6 +267,16 @@ def test_jobs_without_an_application_are_found(store, findings):
     assert findings() == ["no-application"]
 
 
+def test_settings_that_are_left_out_are_found(healthy, patient):
+    """With what is wrong with each; what can be used is no matter."""
+    healthy.change_settings({"workers": 0, "shiny": True, "ttl": 60})
+    found = examine(patient, healthy)
+    assert [finding.check for finding in found] == ["setting-unusable"] * 2
+    problems = "".join(sorted(finding.problem for finding in found))
+    assert "left out: unknown setting shiny" in problems
+    assert "left out: workers=0: must be a whole number from 1" in problems
+
+
 def test_an_application_without_a_supervisor_is_found(held, findings):
     """Nobody keeps its workers."""
     held("apps")

@@ -33,6 +33,7 @@ CHECKS_OF_STORE: Mapping[str, Callable[[Patient, AdminStore], Iterator[Finding]]
     "versions": processes.versions,
     "tasks": work.unknown_tasks,
     "schedules": work.silent_schedules,
+    "settings": work.settings_left_out,
     "what is paused": work.nothing_runs,
     "who runs jobs": work.no_application,
     "waiting jobs": work.waiting_beside_idle_workers,

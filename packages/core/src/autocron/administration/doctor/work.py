@@ -11,6 +11,7 @@ from autocron.errors import TaskNotFound
 from autocron.model import JobStatus, StoredSchedule
 from autocron.model_admin import Selection
 from autocron.processes.folder import read_private
+from autocron.settings import usable_settings
 from autocron.stores.protocol import AdminStore
 
 _SOON = 10.0
@@ -112,6 +113,20 @@ def _overdue(stored: StoredSchedule, now: float) -> Finding:
         f"the schedule {stored.schedule.name} has been due for {late:.0f} s and has not fired, though there is a supervisor",
         _END_SUPERVISOR,
     )
+
+
+# Settings -------------------------------------------------------------------------------------
+
+
+def settings_left_out(patient: Patient, store: AdminStore) -> Iterator[Finding]:
+    """Somebody wrote them by hand, or a newer version has set them."""
+    _, problems = usable_settings({"database": patient.database}, store.settings())
+    for problem in problems:
+        yield Finding(
+            "setting-unusable",
+            f"of what was set with the tool, this is left out: {problem}",
+            "see the verbs `set` and `unset`",
+        )
 
 
 # Jobs -----------------------------------------------------------------------------------------

@@ -169,7 +169,13 @@ class SqliteAdminStore(SqliteStore):
 
     def backup(self, target: Path) -> None:
         # https://www.sqlite.org/lang_vacuum.html: "a consistent snapshot", while others write.
-        found = self._database.use(_copy, str(target))
+        try:
+            found = self._database.use(_copy, str(target))
+        except StoreBusy:
+            raise
+        except StoreError as error:  # SQLite does not tell which of the two it is about
+            both = f"{target}, copied from {self._database.path}"
+            raise StoreError(path=both, reason=error.details.get("reason", error)) from error
         if found != [("ok",)]:
             raise StoreError(path=target, reason=f"is damaged ({found[0][0]}): try again")
 

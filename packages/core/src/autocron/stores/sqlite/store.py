@@ -314,7 +314,7 @@ class SqliteStore:
         return [WorkerInfo(*row) for row in self._database.query(queries.WORKERS)]
 
     def settings(self) -> dict[str, Any]:
-        return {name: json.loads(value) for name, value in self._database.query(queries.SETTINGS)}
+        return {name: _setting(text) for name, text in self._database.query(queries.SETTINGS)}
 
     def wishes(self) -> Wishes:
         ((restarts, paused),) = self._database.query(queries.STATE)
@@ -396,3 +396,13 @@ def _migrate(connection: Connection) -> None:
 def _enqueue(connection: Connection, queues: frozenset[str], rows: list[Row]) -> None:
     connection.executemany(queries.ADD_QUEUE, [(queue,) for queue in queues])
     connection.executemany(queries.ENQUEUE, rows)
+
+
+def _setting(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (
+        ValueError,
+        RecursionError,
+    ):  # somebody else wrote it: whoever uses it says what is wrong with it
+        return text
