@@ -1,6 +1,7 @@
 """What all tests of the core use: real modules, real processes, and conditions instead of sleeps."""
 
 import importlib
+import os
 import subprocess
 import sys
 import textwrap
@@ -77,6 +78,17 @@ def make_module(tmp_path, monkeypatch, own_registry):
 def path(tmp_path):
     """Where the test's database is."""
     return tmp_path / "jobs.db"
+
+
+@pytest.fixture
+def open_files():
+    """A function that returns the paths of what this process has open."""
+
+    def look():
+        found = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
+        return [os.path.realpath(each) for each in found if os.path.lexists(each)]
+
+    return look
 
 
 @pytest.fixture

@@ -557,7 +557,7 @@ def test_connections_are_few_however_many_threads_come(open_store):
     assert len(store._database._idle) == 1
 
 
-def test_a_store_that_is_dropped_leaves_nothing_open(path):
+def test_a_store_that_is_dropped_leaves_nothing_open(path, open_files):
     """Also if somebody has used it after it was closed."""
     store = SqliteStore(path, turn=nullcontext())
     store.migrate()
@@ -565,8 +565,7 @@ def test_a_store_that_is_dropped_leaves_nothing_open(path):
     store.enqueue([JOB], NOW)
     store.sync()
     del store
-    open_files = [os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")]
-    assert not [file for file in open_files if file.startswith(str(path))]
+    assert not [file for file in open_files() if file.startswith(str(path))]
 
 
 def test_a_closed_store_opens_again(open_store):

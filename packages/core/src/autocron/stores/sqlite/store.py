@@ -401,8 +401,5 @@ def _enqueue(connection: Connection, queues: frozenset[str], rows: list[Row]) ->
 def _setting(text: str) -> Any:
     try:
         return json.loads(text)
-    except (
-        ValueError,
-        RecursionError,
-    ):  # somebody else wrote it: whoever uses it says what is wrong with it
-        return text
+    except (ValueError, RecursionError):  # somebody else wrote it
+        return text  # whoever uses it says what is wrong with it
