@@ -16,6 +16,7 @@ import pytest
 from autocron.errors import DatabaseUnusable, NewerSchema, StoreBusy, StoreError
 from autocron.model import NewJob
 from autocron.stores.sqlite import SqliteStore, schema
+from autocron.stores.sqlite.database import Database
 from autocron.stores.sqlite.faults import explained
 
 NOW = 1_795_000_000.0
@@ -81,11 +82,14 @@ def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path, open_store, pla
 
 
 @pytest.mark.parametrize("content", [b"hello", b"\0" * 5000, b"SQLite format 2\0" * 300])
-def test_a_file_that_is_no_database_is_refused(path, open_store, content):
-    """And it is left as it is."""
+def test_a_file_that_is_no_database_is_refused(path, open_store, content, open_files):
+    """And it is left as it is, and not open."""
     path.write_bytes(content)
-    with pytest.raises(DatabaseUnusable, match=r"is not an SQLite database: name another file"):
+    refused = r"is not an SQLite database: name another file"
+    with pytest.raises(DatabaseUnusable, match=refused) as failed:
         open_store().migrate()
+    assert str(path) not in open_files()
+    del failed  # which has kept all that was under way
     assert path.read_bytes() == content
     assert [file.name for file in path.parent.iterdir()] == ["jobs.db"]
 
@@ -555,6 +559,28 @@ def test_connections_are_few_however_many_threads_come(open_store):
         thread.start()
         thread.join()
     assert len(store._database._idle) == 1
+
+
+def test_a_transaction_that_finds_something_busy_begins_anew(path, tmp_path):
+    """What it had changed by then is undone."""
+    database, holder = Database(path, busy_timeout=30, turn=nullcontext()), tmp_path / "other.db"
+    tries = []
+
+    def write(connection):
+        connection.execute("CREATE TABLE numbers (number INTEGER)")
+        tries.append("one")
+        with (
+            closing(sqlite3.connect(holder)) as first,
+            closing(sqlite3.connect(holder, timeout=0)) as second,
+        ):
+            if len(tries) == 1:
+                first.execute("BEGIN IMMEDIATE")
+            second.execute("BEGIN IMMEDIATE")
+
+    with closing(database):
+        database.transaction(write)
+        assert len(tries) == 2
+        assert database.query("SELECT count(*) FROM numbers") == [(0,)]
 
 
 def test_a_store_that_is_dropped_leaves_nothing_open(path, open_files):
