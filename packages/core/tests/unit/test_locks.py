@@ -1,10 +1,12 @@
 """Locks and forks: what the kernel holds for a process must not be kept alive by its children."""
 
 import os
+import signal
+import threading
 
 import pytest
 
-from autocron.processes.locks import CallersTurn, WorkersTurn
+from autocron.processes.locks import CallersTurn, Lock, OutputTurn, WorkersTurn
 
 FORK_BESIDE_A_THREAD = """
 import os
@@ -91,3 +93,44 @@ def test_a_child_that_was_forked_without_pythons_knowledge_lets_go_with_its_firs
     """No hook runs in it, as under uWSGI; the lock stays its parent's."""
     done = run_program(FORK_UNKNOWN_TO_PYTHON)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_lock_that_is_not_taken_leaves_no_file_open(tmp_path, open_files):
+    """Who asks again and again would run out of them."""
+    path = tmp_path / "test.lock"
+    first, second = Lock(path), Lock(path)
+    assert first.acquire(wait=False)
+    assert not second.acquire(wait=False)
+    assert open_files().count(str(path)) == 1
+    first.release()
+
+
+class Interrupted(BaseException):
+    """What a signal handler of the host raises."""
+
+
+def test_an_interrupted_turn_lets_other_threads_go_on(tmp_path):
+    """As Ctrl-C does it, in the midst of waiting."""
+
+    def interrupt(_number, _frame):
+        raise Interrupted
+
+    def wait():
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+        with turn:
+            threading.Event().wait(30)
+
+    path = tmp_path / "output.lock"
+    holder, turn = Lock(path), OutputTurn(path)
+    holder.acquire(wait=False)
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        with pytest.raises(Interrupted):
+            wait()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    holder.release()
+    other = threading.Thread(target=turn.__enter__, daemon=True)
+    other.start()
+    other.join(30)
+    assert not other.is_alive()
