@@ -388,16 +388,20 @@ def test_versions_that_differ_are_found(app: Callable[..., Site], tmp_path: Path
 # Tasks, schedules and jobs --------------------------------------------------------------------
 
 
-def test_an_application_that_cannot_be_imported_is_found(app: Callable[..., Site]) -> None:
-    """With the last line of the traceback, until a worker has imported it."""
+@pytest.mark.parametrize("fault", ["RuntimeError: no such table: shop", "SystemExit: no key"])
+def test_an_application_that_cannot_be_imported_is_found(
+    app: Callable[..., Site], fault: str
+) -> None:
+    """With the last line of the traceback, until a worker has imported it; leaving is no better."""
     site = app()
     site.web()
     site.workers()
     code = (site.folder / "site_app.py").read_text()
-    site.write(code + "\nraise RuntimeError('no such table: shop')\n")
+    kind, _, words = fault.partition(": ")
+    site.write(f"{code}\nraise {kind}({words!r})\n")
     os.kill(site.supervisor(), signal.SIGKILL)
     problem, remedy = wait_for(site, "not-imported")
-    assert problem == "no worker can import the application: RuntimeError: no such table: shop"
+    assert problem == f"no worker can import the application: {fault}"
     assert str(site.folder / "site.db.autocron" / "load-error.txt") in remedy
     site.write(code)
     wait_until(lambda: is_healthy(site), "health")
