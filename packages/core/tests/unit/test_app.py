@@ -143,6 +143,23 @@ def test_a_start_that_fails_leaves_nothing_open(path, started, open_files):
     del failed  # which has kept all that was under way
 
 
+class Unsure(ModuleIntegration):
+    """An adapter that fails."""
+
+    def should_start(self):
+        raise RuntimeError("is this a server?")
+
+
+def test_a_start_that_an_adapter_breaks_off_leaves_nothing_open(path, open_files):
+    """Nor is it the one that gets all calls."""
+    with pytest.raises(RuntimeError, match="is this a server") as failed:
+        autocron.app.connect(Unsure([], settings={"database": path}))
+    assert str(path) not in open_files()
+    with pytest.raises(NotStarted):
+        autocron.app.current_client()
+    del failed  # which has kept all that was under way
+
+
 def test_an_unusable_database_starts_nothing(path):
     """A later start with a better one works."""
     path.mkdir()
