@@ -59,7 +59,7 @@ async def call_with_new_settings_that_cannot_be_read():
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout.readline() == b"held\\n"
         os.utime(HERE / "site.db.autocron" / "settings.mark")
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(0.6)  # not to wait for something: the settings are looked at after half a second
         began = time.perf_counter()
         result = add(2)
         seconds = time.perf_counter() - began

@@ -147,6 +147,7 @@ class Unsure(ModuleIntegration):
     """An adapter that fails."""
 
     def should_start(self):
+        """Find out."""
         raise RuntimeError("is this a server?")
 
 
