@@ -150,3 +150,17 @@ def test_the_guarantees_name_tests_that_there_are():
             path for path in (ROOT / file, ROOT / "packages/core/tests" / file) if path.exists()
         )
         assert f"def {test}(" in path.read_text(), f"{file}::{test}"
+
+
+def test_the_plan_of_the_core_names_all_its_modules():
+    """Those of the command and of one engine aside, which their folders stand for."""
+    text = (ROOT / "docs/contributing/architecture.md").read_text()
+    (plan,) = re.findall(r"^```text\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    named = set(re.findall(r"\w+", plan))
+    core = ROOT / "packages/core/src/autocron"
+    rooms = [
+        core / name for name in ("scheduling", "stores", "running", "processes", "administration")
+    ]
+    modules = {path.stem for room in [core, *rooms] for path in room.glob("*.py")}
+    folders = {path.parent.name for room in [core, *rooms] for path in room.glob("*/__init__.py")}
+    assert {name for name in modules if not name.startswith("__")} | folders <= named
