@@ -33,6 +33,7 @@ ROWS = [
             "writer",
             "listener",
             "inline",
+            "commits",
             "administration",
         ),
         *("supervisor_process", "worker_process"),

@@ -32,6 +32,7 @@ class _Process:
         self.given: dict[str, Any] = {}
         self.finders: list[Callable[[], Client | None]] = []
         self.worker: Client | None = None
+        self.stand_in: Client | None = None
         self.guard = threading.RLock()
 
 
@@ -251,6 +252,12 @@ def add_finder(finder: Callable[[], Client | None]) -> None:
         _process.finders.append(finder)
 
 
+def calls_wait() -> bool:
+    """Whether there are calls that wait for the first client of this process."""
+    outbox = _process.outbox
+    return _process.default is None and outbox is not None and not outbox.is_inherited
+
+
 def become_worker(client: Client) -> None:
     """Make this process a worker: it starts no processes, and its calls go to `client`."""
     _process.worker = _process.default = client
@@ -273,7 +280,15 @@ def current_client() -> Client:
     return client
 
 
+def stand_in(client: Client | None) -> Client | None:
+    """Have all calls of this process go to a client, for tests; None for none. Return what it was before."""
+    before, _process.stand_in = _process.stand_in, client
+    return before
+
+
 def _find_client() -> Client | None:
+    if _process.stand_in is not None:
+        return _process.stand_in
     for finder in _process.finders:
         client = finder()
         if client is not None:

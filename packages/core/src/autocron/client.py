@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,8 @@ from autocron.stores.sqlite import SqliteStore
 
 # Imported by the functions that need them, which many processes never call.
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from autocron.inline import Latest
     from autocron.listener import Listener
     from autocron.writer import BackgroundWriter
@@ -147,6 +150,15 @@ class Client:
         """The settings in force."""
         return self.loaded.settings
 
+    @property
+    def integration(self) -> Integration:
+        """The application around it."""
+        return self._integration
+
+    def is_task(self, name: str) -> bool:
+        """Whether a process of the application has handed over calls of a task, so that it is one."""
+        return self._folder.has_task(name)
+
     def is_for(self, database: Path) -> bool:
         """Whether it leads to that file."""
         return self._folder == RuntimeFolder.of(database)
@@ -235,11 +247,25 @@ class Client:
         self._look_at_settings()
         if not self._enabled:
             return [self._run_here(job) for job in jobs]
+        if self._is_for_commit(jobs[0]):
+            from autocron.commits import JobsOfTransaction
+
+            source = JobsOfTransaction(jobs, self)
+            if self._integration.on_commit(source.at_commit(self._hand_over)):
+                return [Result(job.id, source, source.storing) for job in jobs]
+        storing = self._hand_over(jobs)
+        return [Result(job.id, self, storing) for job in jobs]
+
+    def _is_for_commit(self, job: NewJob) -> bool:
+        wanted = job.options.enqueue_on_commit
+        return self.settings.enqueue_on_commit if wanted is None else wanted
+
+    def _hand_over(self, jobs: Sequence[NewJob]) -> Future[None] | None:
+        """Store the jobs, or return the future of that."""
         if self._waits is True or (self._waits is None and not _in_event_loop()):
             self._put_in(jobs)
-            return [Result(job.id, self) for job in jobs]
-        storing = self._background_writer().put(jobs)
-        return [Result(job.id, self, storing) for job in jobs]
+            return None
+        return self._background_writer().put(jobs)
 
     def _put_in(self, jobs: Sequence[NewJob]) -> None:
         for job in jobs:
@@ -297,7 +323,7 @@ class Client:
 
         began = self._clock()
         token = enter(lambda: CurrentJob(job.id, job.task, attempt=1))
-        produced = execute(find_function, job.task, job.arguments)
+        produced = execute(find_function, job.task, job.arguments, self._context_here)
         leave(token)
         ended = inline_job(job, produced, began, self._clock())
         if ended.status is JobStatus.ERROR:  # many handles are dropped, and nobody else would tell
@@ -307,6 +333,10 @@ class Client:
             self._inline = Latest()
         self._inline.add(ended)
         return Result(job.id, Ended(ended))
+
+    def _context_here(self) -> AbstractContextManager[Any]:
+        """Return what is entered around a job that runs in its caller, which has a context already."""
+        return nullcontext()
 
     # Schedules ------------------------------------------------------------------------------
 

@@ -69,6 +69,7 @@ def delay(
     ttl: float | None = None,
     queue: str | None = None,
     priority: int | None = None,
+    enqueue_on_commit: bool | None = None,
 ) -> TaskDecorator: ...
 
 
@@ -99,6 +100,8 @@ def delay(function: Callable[..., Any] | None = None, /, **given: Any) -> Any:
         ttl: for how many seconds the outcome is kept; the setting `ttl` if not given.
         queue: the name of the job's queue; `"default"` if not given.
         priority: jobs with a higher one run first, -1,000,000 to 1,000,000; 0 if not given.
+        enqueue_on_commit: whether a call in a transaction of the framework's database is stored when that
+            commits, and not at all when it is rolled back; the setting `enqueue_on_commit` if not given.
 
     Returns:
         The `Task`.
@@ -127,7 +130,7 @@ def delay(function: Callable[..., Any] | None = None, /, **given: Any) -> Any:
 _OPTION_NAMES = {
     *("weeks", "days", "hours", "minutes", "seconds"),
     *("schedule", "retries", "backoff", "retry_on", "give_up_on", "timeout", "on_crash"),
-    *("ttl", "queue", "priority"),
+    *("ttl", "queue", "priority", "enqueue_on_commit"),
 }
 
 

@@ -161,6 +161,24 @@ class UnreadableValue(AutocronError, ValueError):
 # Waiting for jobs ---------------------------------------------------------------------------
 
 
+class NotCommitted(AutocronError):
+    """A job is stored when a transaction commits, and is waited for in that transaction."""
+
+    message = (
+        "job {id} is stored when the transaction commits in which {task} was called: wait for it after that, "
+        "or call the task with enqueue_on_commit=False"
+    )
+
+
+class RolledBack(AutocronError):
+    """A job was to be stored when a transaction commits, and that was rolled back."""
+
+    message = (
+        "the transaction was rolled back in which {task} was called, so there is no job {id}; a call that is "
+        "to be stored all the same has enqueue_on_commit=False"
+    )
+
+
 class UnknownJob(AutocronError, LookupError):
     """There is no such job; it may have been deleted after its time to live."""
 
@@ -336,6 +354,12 @@ class CommandError(AutocronError):
     """The command cannot do what was asked; says why."""
 
     message = "{reason}"
+
+
+class UsageError(CommandError):
+    """The command line is wrong; shows how it is meant to be."""
+
+    message = "{usage}{prog}: error: {reason}"
 
 
 class UnsupportedPlatform(AutocronError):

@@ -20,6 +20,21 @@ from autocron import registry
 from autocron.errors import TaskNotFound
 from autocron.model import ClaimedJob
 
+_SERVER_MODULES = (
+    *(
+        "daphne.cli",
+        "gunicorn.arbiter",
+        "hypercorn.__main__",
+        "mod_wsgi",
+        "uwsgi",
+        "waitress.runner",
+    ),
+)
+"""Modules that a process only has if a server program runs in it, which was told of the application."""
+
+_SERVER_PROGRAMS = ("granian", "hypercorn", "uvicorn")
+"""Server programs whose modules an application might import as well."""
+
 WORKER_MAIN = "__mp_main__"
 """What the application's main module is called in a worker, as in those of `multiprocessing`."""
 
@@ -51,6 +66,16 @@ class Integration:
     def job_context(self, job: ClaimedJob) -> AbstractContextManager[Any]:
         """Return what is entered around every job; nothing by default."""
         return nullcontext()
+
+    def on_commit(self, callback: Callable[[], None]) -> bool:
+        """Have `callback` called when the transaction commits that is going on here and now.
+
+        When it is rolled back, nothing must hold `callback` any longer.
+
+        Returns:
+            Whether there is such a transaction; by default there is not.
+        """
+        return False
 
     def should_start(self) -> bool:
         """Whether this process serves, and should see to it that there are workers."""
@@ -107,6 +132,16 @@ class ModuleIntegration(Integration):
     def describe(self) -> dict[str, Any]:
         """Return the names of the modules."""
         return {"modules": self._modules, "main": self._main}
+
+
+def is_served() -> bool:
+    """Whether this process runs a server program that was told of the application.
+
+    No management command, script or test does.
+    """
+    program = Path(sys.argv[0] if sys.argv else "")
+    name = program.parent.name if program.name == "__main__.py" else program.name
+    return name in _SERVER_PROGRAMS or any(module in sys.modules for module in _SERVER_MODULES)
 
 
 def describe_main() -> dict[str, str] | None:

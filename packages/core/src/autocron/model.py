@@ -64,6 +64,8 @@ class Options:
     priority: int = 0
     policy: Policy = DEFAULT_POLICY
     """What is to become of the job when an attempt does not go well."""
+    enqueue_on_commit: bool | None = None
+    """Whether a call in a transaction is stored when that commits; None for the setting of that name."""
 
     def due(self, now: float) -> float | None:
         """Return the time of the first attempt at a job that is put in now; None for at once.
@@ -198,6 +200,8 @@ class Attempt:
     worker: int | None
     error: str
     traceback: str
+    exception: str | None = None
+    """The class of the exception that ended it, as `module.Class`; None if it was not one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +321,17 @@ class StoredSchedule:
     """Whether one of the present workers has registered it; before that, it is not due."""
     problem: str | None = None
     """Why it is not due, though the code has it: its rule or zone cannot be read."""
+
+    @property
+    def state(self) -> str:
+        """Whether it is due at some time, in a word or two."""
+        if self.retired:
+            return "retired"
+        if self.problem:
+            return "unusable"
+        if self.paused:
+            return "paused"
+        return "active" if self.confirmed else "not loaded"
 
 
 class TickOutcome(StrEnum):

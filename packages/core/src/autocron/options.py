@@ -107,6 +107,12 @@ def _whole_number(name: str, value: Any, low: int, high: int) -> int:
     return value
 
 
+def _switch(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidOption(option=name, value=value, reason="must be True or False")
+    return value
+
+
 def _queue(name: str, value: Any) -> str:
     if type(value) is not str or not 0 < len(value) <= MAX_QUEUE_LENGTH or not value.isprintable():
         reason = f"must be a name of 1 to {MAX_QUEUE_LENGTH} printable characters"
@@ -218,4 +224,10 @@ _POLICY_CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "on_crash": _on_crash,
 }
 
-_CHECKS = {"retries": _retries, "priority": _priority, "queue": _queue, "ttl": _seconds}
+_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "retries": _retries,
+    "priority": _priority,
+    "queue": _queue,
+    "ttl": _seconds,
+    "enqueue_on_commit": _switch,
+}

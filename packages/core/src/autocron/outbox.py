@@ -18,6 +18,7 @@ from autocron.errors import NotStarted
 from autocron.model import Attempt, Job, JobStatus, NewJob, Schedule, StoredSchedule
 from autocron.processes.log import start_logging
 from autocron.results import Result
+from autocron.writer import copy_outcome
 
 _PATIENCE = 10.0
 
@@ -88,7 +89,7 @@ class Outbox:
             if stored is None:
                 storing.set_result(None)
             else:
-                stored.add_done_callback(partial(_copy_outcome, storing))
+                stored.add_done_callback(partial(copy_outcome, storing))
 
     def _warn_at_exit(self) -> None:
         if self._calls and not self.is_inherited:
@@ -125,11 +126,3 @@ class Outbox:
         """Call back when a job has ended; it has been handed over before this is called."""
         if self._client is not None:
             self._client.when_ended(job_id, callback)
-
-
-def _copy_outcome(target: Future[None], source: Future[None]) -> None:
-    error = source.exception()
-    if error is None:
-        target.set_result(None)
-    else:
-        target.set_exception(error)

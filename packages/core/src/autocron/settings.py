@@ -148,6 +148,10 @@ class Settings:
     """Whether a call returns when its job is stored (`"wait"`), or leaves that to a thread
     (`"background"`); `"auto"` waits unless the call is made in an event loop."""
 
+    enqueue_on_commit: bool = _setting(_switch, False, admin=False)
+    """Whether a call in a transaction of the framework's database is stored when that commits, unless the
+    task says otherwise; without a framework that has one, there is nothing to wait for."""
+
     ttl: float = _setting(_seconds(0, HUNDRED_YEARS), DEFAULT_TTL, of_worker=True)
     """For how long the outcome of a job is kept, unless the task says otherwise."""
 
@@ -216,7 +220,8 @@ def load_settings(
     Args:
         app: what the application configures, by name; must contain `database`.
         admin: what an administrator set with the tool; wins over `app`.
-        prefix: what a framework puts before the names (`AUTOCRON_`), for the messages.
+        prefix: what a framework puts before the names (`AUTOCRON_`), or around them (`AUTOCRON["{}"]`), for
+            the messages.
 
     Raises:
         SettingsError: names each setting that is unknown or wrong, all at once.
@@ -296,7 +301,8 @@ def read_setting(name: str, value: Any, source: Source, prefix: str = "") -> Any
 
 
 def _name(prefix: str, name: str) -> str:
-    return prefix + (name.upper() if prefix.isupper() else name)
+    name = name.upper() if prefix.isupper() else name
+    return prefix.format(name) if "{}" in prefix else prefix + name
 
 
 def _nearest(name: str, prefix: str) -> str:

@@ -144,6 +144,7 @@ class Task(Generic[P, R]):
         ttl: float | None = None,
         queue: str | None = None,
         priority: int | None = None,
+        enqueue_on_commit: bool | None = None,
     ) -> Task[P, R]:
         """Return this task with other options; what is not given stays as the decorator has it.
 

@@ -13,7 +13,6 @@ import traceback
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
 from functools import partial
 from types import FrameType
 from typing import NoReturn, TypeVar
@@ -21,10 +20,8 @@ from typing import NoReturn, TypeVar
 from autocron import app, events, registry
 from autocron.client import Client
 from autocron.clock import system_clock
-from autocron.current import CurrentJob
 from autocron.errors import StoreError
 from autocron.integration import Integration, find_function
-from autocron.model import ClaimedJob
 from autocron.processes import line as talk
 from autocron.processes.folder import RuntimeFolder, read_private, write_private
 from autocron.processes.limits import Board, Limits
@@ -37,10 +34,9 @@ from autocron.processes.wakeup import SOMETHING_DUE, Sender, WorkersInbox, wake_
 from autocron.running import scheduler
 from autocron.running.outage import Outage
 from autocron.running.progress import ProgressWriter
-from autocron.running.worker import Surroundings, Worker
+from autocron.running.worker import Surroundings, Worker, current_job_of
 from autocron.stores.protocol import Store
 from autocron.stores.sqlite import SqliteStore
-from autocron.zones import zone_named, zone_of_machine
 
 T = TypeVar("T")
 
@@ -188,7 +184,9 @@ class WorkerProcess:
             wake_next=self._wake_next,
             wait_for_work=lambda: inbox.wait(self._settings.check_interval),
             before_settling=lambda: self._finish_attempt(progress),
-            current=lambda job: self._current(job, store, progress),
+            current=lambda job: current_job_of(
+                job, store, partial(progress.put, job), self._settings.timezone
+            ),
             look_again=self._call_supervisor,
             is_outdated=self._check_code,
             why_to_retire=self._why_to_retire,
@@ -224,20 +222,6 @@ class WorkerProcess:
         send_unfinished_of_thread()
         self._client.flush()
         progress.flush()
-
-    def _current(self, job: ClaimedJob, store: Store, progress: ProgressWriter) -> CurrentJob:
-        due = None if job.scheduled_for is None else self._in_zone(job.task, job.scheduled_for)
-        is_cancel_requested = partial(store.is_cancel_requested, job.id)
-        report = partial(progress.put, job)
-        return CurrentJob(job.id, job.task, job.attempt, due, is_cancel_requested, report)
-
-    def _in_zone(self, task: str, moment: float) -> datetime:
-        """Return a time in the zone of the schedule of a task."""
-        schedule = registry.find_schedule(task)
-        name = (schedule and schedule.timezone) or self._settings.timezone or zone_of_machine()
-        zone = zone_named(name)
-        local = datetime.fromtimestamp(moment, zone)
-        return local if zone else local.astimezone()
 
     # Ending ---------------------------------------------------------------------------------
 

@@ -23,6 +23,15 @@ class _Batch(NamedTuple):
     future: Future[None]
 
 
+def copy_outcome(target: Future[None], source: Future[None]) -> None:
+    """End a future as another one, which is done, has ended."""
+    error = source.exception()
+    if error is None:
+        target.set_result(None)
+    else:
+        target.set_exception(error)
+
+
 class BackgroundWriter:
     """Stores jobs in a thread of its own, in the order in which they were given.
 

@@ -42,6 +42,7 @@ def test_every_setting_is_documented():
         ("autostart", "YES", True),
         ("enabled", False, False),
         ("enabled", "0", False),
+        ("enqueue_on_commit", "on", True),
         ("handover", "background", "background"),
         ("ttl", 0, 0.0),
         ("ttl", "90.5", 90.5),
@@ -79,6 +80,7 @@ BAD = {
     "durability": ["FULL", "", None, True, "half", []],
     "autostart": [1, 0, None, "maybe", "", []],
     "enabled": [2, None, "nope", {}],
+    "enqueue_on_commit": [2, None, "nope", {}],
     "handover": ["later", None, True, ""],
     "ttl": [*NOT_SECONDS, 101 * 366 * 86400],
     "shutdown_timeout": [*NOT_SECONDS, 3601],
@@ -164,7 +166,7 @@ def test_the_administrator_wins():
     assert (loaded.settings.ttl, loaded.sources["ttl"]) == (5, Source.APP)
 
 
-@pytest.mark.parametrize("name", ["database", "autostart", "python"])
+@pytest.mark.parametrize("name", ["database", "autostart", "enqueue_on_commit", "python"])
 def test_what_makes_the_app_is_the_apps(name):
     """The administrator cannot move the database, nor choose the interpreter."""
     with pytest.raises(SettingsError, match=f"{name} belongs to the app's configuration"):

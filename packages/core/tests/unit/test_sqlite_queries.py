@@ -25,7 +25,7 @@ VALUES = dict.fromkeys(
             "place",
             "crashed",
         ),
-        *("run_at", "excused", "outcome", "kept", "force", "reason"),
+        *("run_at", "excused", "outcome", "kept", "force", "reason", "exception"),
     ],
     1,
 )

@@ -12,16 +12,17 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from autocron.administration.database import opened
 from autocron.cli.arguments import parser
-from autocron.cli.database import opened
 from autocron.cli.output import Report, show
 from autocron.cli.watching import watch
-from autocron.errors import AutocronError
+from autocron.errors import AutocronError, UsageError
 from autocron.processes.log import start_logging
 from autocron.settings import LoadedSettings
 
-__all__ = ["main"]
+__all__ = ["main", "perform"]
 
+_WRONG_USAGE = 2
 _INTERRUPTED = 130
 
 
@@ -40,19 +41,11 @@ def main(
         configured: the settings of the application, for commands of adapters, which know them.
         prog: what the command is called in messages.
     """
-    arguments = parser(prog).parse_args(argv)
-    path = arguments.database or database or os.environ.get("AUTOCRON_DATABASE")
-    if not path and arguments.alone is None:
-        parser(prog).error("name the file with --database, or in AUTOCRON_DATABASE")
-    path = Path(path or "")
-    start_logging()  # for commands of frameworks, which configure it
     try:
-        if arguments.alone is not None:
-            return _shown(arguments.alone(arguments), arguments)
-        if arguments.unopened is not None:
-            return _shown(arguments.unopened(path, configured), arguments)
-        with opened(path, configured) as found:
-            return _run(lambda: arguments.run(found, arguments), arguments)
+        return perform(argv, database=database, configured=configured, prog=prog)
+    except UsageError as error:
+        sys.stderr.write(f"{error}\n")
+        return _WRONG_USAGE
     except BrokenPipeError:
         # Whoever read it has seen enough; Python must not fail once more at its own end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -63,6 +56,34 @@ def main(
     except (AutocronError, OSError) as error:
         sys.stderr.write(f"{prog}: {error}\n")
         return 1
+
+
+def perform(
+    argv: Sequence[str] | None,
+    *,
+    database: Path | None = None,
+    configured: LoadedSettings | None = None,
+    prog: str,
+) -> int:
+    """Do what `main` does, but leave it to the caller to tell of errors.
+
+    Raises:
+        UsageError: the command line is wrong.
+        AutocronError: anything else is.
+        OSError: what was written has no reader any more.
+    """
+    arguments = parser(prog).parse_args(argv)
+    path = arguments.database or database or os.environ.get("AUTOCRON_DATABASE")
+    if not path and arguments.alone is None:
+        parser(prog).error("name the file with --database, or in AUTOCRON_DATABASE")
+    path = Path(path or "")
+    start_logging()  # for commands of frameworks, which configure it
+    if arguments.alone is not None:
+        return _shown(arguments.alone(arguments), arguments)
+    if arguments.unopened is not None:
+        return _shown(arguments.unopened(path, configured), arguments)
+    with opened(path, configured) as found:
+        return _run(lambda: arguments.run(found, arguments), arguments)
 
 
 def _run(look: Callable[[], Report], arguments: Namespace) -> int:

@@ -7,17 +7,26 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 from autocron import __version__
+from autocron.administration.database import Opened
 from autocron.cli import changing, completing, diagnosing, jobs, looking, running, schedules
 from autocron.cli.completing import SHELLS
-from autocron.cli.database import Opened
 from autocron.cli.output import Report
 from autocron.cli.selecting import add_filters
+from autocron.errors import UsageError
 from autocron.settings import LoadedSettings
 
-_Parser: TypeAlias = argparse.ArgumentParser
+
+class _Parser(argparse.ArgumentParser):
+    """Raises what is wrong, for whoever runs the command to tell it in their way."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise `UsageError`."""
+        raise UsageError(usage=self.format_usage(), prog=self.prog, reason=message)
+
+
 _OnDatabase: TypeAlias = Callable[[Opened, argparse.Namespace], Report]
 _Unopened: TypeAlias = Callable[[Path, LoadedSettings | None], Report]
 _Alone: TypeAlias = Callable[[argparse.Namespace], Report]
@@ -200,7 +209,7 @@ VERBS = (
 def parser(prog: str) -> argparse.ArgumentParser:
     """Return the parser of the command; `prog` is its name."""
     status = "\n".join(f"  {number:<4} {words}" for number, words in EXIT_STATUS.items())
-    command = argparse.ArgumentParser(
+    command = _Parser(
         prog=prog,
         description=DESCRIPTION,
         epilog=f"exit status:\n{status}\n\nMore about a verb: {prog} VERB --help",
@@ -208,7 +217,7 @@ def parser(prog: str) -> argparse.ArgumentParser:
     )
     command.add_argument("--version", action="version", version=f"autocron {__version__}")
     _add_common(command, database=None, json=False)
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     # Without a default of its own, or it would undo what stands before the verb.
     _add_common(common, database=argparse.SUPPRESS, json=argparse.SUPPRESS)
     verbs = command.add_subparsers(dest="verb", metavar="VERB", required=True)

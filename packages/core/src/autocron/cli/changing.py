@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from autocron.cli.database import Opened
+from autocron.administration.database import Opened
 from autocron.cli.output import Report, Text, clean
 from autocron.cli.selecting import confirm
 from autocron.errors import CommandError, SettingsError, StoreBusy

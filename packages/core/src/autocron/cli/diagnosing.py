@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from autocron.administration.database import opened, settings_for
 from autocron.administration.doctor import Finding, Patient, examine
-from autocron.cli.database import opened, settings_for
 from autocron.cli.output import Report, Text
 from autocron.clock import system_clock
 from autocron.errors import StoreError

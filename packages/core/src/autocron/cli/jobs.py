@@ -5,22 +5,13 @@ from __future__ import annotations
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import islice
 
-from autocron import events
-from autocron.cli.database import Opened
+from autocron.administration import actions
+from autocron.administration.database import Opened
 from autocron.cli.output import Report, Text
 from autocron.cli.selecting import confirm, has_filter, selection_of
-from autocron.clock import system_clock
-from autocron.errors import CommandError, NotRetryable
+from autocron.errors import CommandError
 from autocron.model import JobStatus
-from autocron.running.report import report_cancellation
-
-_ENDED = tuple(status for status in JobStatus if status.is_final)
-_UNENDED = tuple(status for status in JobStatus if not status.is_final)
-_FAILED = (JobStatus.ERROR, JobStatus.CANCELLED)
-_DELETABLE = tuple(status for status in JobStatus if status is not JobStatus.RUNNING)
-_AT_ONCE = 500
 
 
 def _chosen(
@@ -62,10 +53,8 @@ def _count(number: int) -> str:
 def cancel_jobs(database: Opened, arguments: Namespace) -> Report:
     """Have jobs that wait not run, and ask those that are running to stop."""
     what = "be cancelled, and stopped if running" if arguments.force else "be cancelled"
-    ids = _chosen(database, arguments, _UNENDED, what)
-    statuses = {job_id: _cancel(database, job_id, force=arguments.force) for job_id in ids}
-    if statuses:
-        database.tell_supervisor()
+    ids = _chosen(database, arguments, actions.UNENDED, what)
+    statuses = actions.cancel(database, ids, force=arguments.force)
     says = {
         JobStatus.CANCELLED: "is cancelled",
         JobStatus.RUNNING: "is being stopped"
@@ -73,16 +62,6 @@ def cancel_jobs(database: Opened, arguments: Namespace) -> Report:
         else "is running, and asked to stop",
     }
     return _told(statuses, lambda status: says.get(status, f"has ended before, as {status}"))
-
-
-def _cancel(database: Opened, job_id: str, *, force: bool) -> JobStatus | None:
-    done = database.store.cancel(job_id, system_clock(), force=force)
-    if done is None:
-        return None
-    report_cancellation(job_id, done)
-    if done.awaited:
-        database.tell_waiting()
-    return done.status
 
 
 def _told(statuses: dict[str, JobStatus | None], say: Callable[[JobStatus], str]) -> Report:
@@ -107,16 +86,10 @@ def _of_several(words: str) -> str:
 
 def retry_jobs(database: Opened, arguments: Namespace) -> Report:
     """Let jobs that have failed or were cancelled begin anew, with all their retries."""
-    ids = _chosen(database, arguments, _FAILED, "begin anew")
-    store, is_named = database.store, bool(arguments.ids)
-    if is_named:  # all of them, or none
-        for job in filter(None, map(store.get, ids)):
-            if job.status not in _FAILED:
-                raise NotRetryable(id=job.id, status=job.status)
-    begun = [job_id for job_id in ids if store.try_again(job_id, system_clock())]
-    for job_id in begun:
-        events.emit("job.renewed", id=job_id)
-    database.tell_workers(len(begun))
+    ids = _chosen(database, arguments, actions.FAILED, "begin anew")
+    if arguments.ids:  # all of them, or none
+        actions.check_retryable(database, ids)
+    begun = actions.retry(database, ids)
     statuses: dict[str, JobStatus | None] = dict.fromkeys(begun, JobStatus.WAITING)
     return _told(statuses, lambda _: "waits to be run")
 
@@ -126,23 +99,19 @@ def retry_jobs(database: Opened, arguments: Namespace) -> Report:
 
 def delete_jobs(database: Opened, arguments: Namespace) -> Report:
     """Delete jobs, whatever their status, but for those that are running."""
-    ids = _chosen(database, arguments, _DELETABLE, "be deleted")
-    return _delete(database, ids, _DELETABLE)
+    ids = _chosen(database, arguments, actions.DELETABLE, "be deleted")
+    return _delete(database, ids, actions.DELETABLE)
 
 
 def purge_jobs(database: Opened, arguments: Namespace) -> Report:
     """Delete all jobs that have ended, or those that were put in before some time."""
     arguments.ids, arguments.all = [], True
-    ids = _chosen(database, arguments, _ENDED, "be deleted")
-    return _delete(database, ids, _ENDED)
+    ids = _chosen(database, arguments, actions.ENDED, "be deleted")
+    return _delete(database, ids, actions.ENDED)
 
 
 def _delete(database: Opened, ids: Sequence[str], statuses: Sequence[JobStatus]) -> Report:
-    rest, count = iter(ids), 0
-    while some := list(islice(rest, _AT_ONCE)):
-        count += database.store.delete(some, statuses)
-    database.tell_supervisor()  # runs of a schedule may have waited for them
-    database.tell_waiting()
+    count = actions.delete(database, ids, statuses)
     text = f"{_count(count)} deleted." if ids else "No such jobs."
     left = len(ids) - count
     if left:

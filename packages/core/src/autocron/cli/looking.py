@@ -7,10 +7,10 @@ from dataclasses import MISSING, asdict, fields
 from itertools import chain
 from typing import Any
 
+from autocron.administration.database import Opened
 from autocron.administration.history import history
 from autocron.administration.overview import MINUTES, Overview, WorkerView, overview
 from autocron.administration.waiting import why_it_waits
-from autocron.cli.database import Opened
 from autocron.cli.output import Facts, JobId, Moment, Part, Report, Span, Table, Text
 from autocron.cli.selecting import selection_of
 from autocron.clock import system_clock

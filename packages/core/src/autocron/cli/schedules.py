@@ -6,7 +6,8 @@ from argparse import Namespace
 from dataclasses import asdict
 from itertools import islice
 
-from autocron.cli.database import Opened
+from autocron.administration import actions
+from autocron.administration.database import Opened
 from autocron.cli.output import Either, JobId, Report, Table, Text
 from autocron.clock import system_clock
 from autocron.errors import CommandError, InvalidSchedule, UnknownQueue, nearest
@@ -23,11 +24,11 @@ def list_schedules(database: Opened, _arguments: Namespace) -> Report:
     for stored in store.schedules():
         schedule = stored.schedule
         latest = next(iter(store.ticks(schedule.name, 1)), None)
-        data.append(asdict(stored) | {"state": _state(stored), "latest": latest and asdict(latest)})
+        data.append(asdict(stored) | {"state": stored.state, "latest": latest and asdict(latest)})
         came = latest and _latest(stored, latest)
         zone = (schedule.timezone or "machine") if schedule.is_local else None
         due = None if stored.due is None else _cell(stored, stored.due)
-        rows.append([schedule.name, _state(stored), due, schedule.rule, zone, came])
+        rows.append([schedule.name, stored.state, due, schedule.rule, zone, came])
     heads = ["schedule", "state", "next", "rule", "zone", "latest"]
     notes = []
     if not database.settings().enabled:
@@ -42,7 +43,7 @@ def show_next_runs(database: Opened, arguments: Namespace) -> Report:
     stored = scheduler.find(database.store, arguments.name)
     if stored.due is None or stored.problem or not stored.confirmed:
         reason = f": {stored.problem}" if stored.problem else ""
-        text = f"{arguments.name} is {_state(stored)}, and not due at any time{reason}."
+        text = f"{arguments.name} is {stored.state}, and not due at any time{reason}."
         return Report([], [Text(text)])
     times, now = Timetable.of(stored.schedule, stored.anchor), system_clock()
     # What is over will be seen to when the application is started.
@@ -130,8 +131,7 @@ def _pause_queue(database: Opened, name: str, *, paused: bool) -> int:
 
 def _resume_schedule(database: Opened, name: str) -> Report:
     before, now = scheduler.find(database.store, name), system_clock()
-    due = scheduler.resume(database.store, name, now)
-    database.tell_supervisor()
+    due = actions.resume_schedule(database, name)
     says = "goes on" if before.paused else "was not paused"
     when = "is due next" if due > now else "has been due since the application ended, first"
     data = {"schedule": name, "state": "active", "due": due}
@@ -140,8 +140,7 @@ def _resume_schedule(database: Opened, name: str) -> Report:
 
 def run_schedule_now(database: Opened, arguments: Namespace) -> Report:
     """Run a schedule now, besides the times at which it is due, and also if it is paused."""
-    tick = scheduler.run_now(database.store, arguments.name, system_clock())
-    database.tell_workers()
+    tick = actions.run_schedule_now(database, arguments.name)
     if tick.outcome is not TickOutcome.FIRED:
         text = f"Nothing was put in: {tick.reason}."
     elif database.store.wishes().paused:
@@ -153,16 +152,6 @@ def run_schedule_now(database: Opened, arguments: Namespace) -> Report:
     else:
         text = f"Job {tick.job} was put in."
     return Report(asdict(tick), [Text(text)])
-
-
-def _state(stored: StoredSchedule) -> str:
-    if stored.retired:
-        return "retired"
-    if stored.problem:
-        return "unusable"
-    if stored.paused:
-        return "paused"
-    return "active" if stored.confirmed else "not loaded"
 
 
 def _cell(stored: StoredSchedule, moment: float) -> Either:

@@ -37,7 +37,7 @@ from autocron.stores.protocol import Store
 FREED = b"freed "
 """What a thread of the supervisor says to it: a lock is free, that of the worker whose number follows."""
 
-_HIGHEST_NUMBER = 4 * MAX_WORKERS  # while old ones finish, new ones have other numbers
+HIGHEST_NUMBER = 4 * MAX_WORKERS  # while old ones finish, new ones have other numbers
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 30.0
 _KILL_AFTER = 1.0
@@ -91,7 +91,7 @@ class Crew:
         self._members: dict[int, Member] = {}
         self._strangers: dict[int, float] = {}
         """Workers of earlier supervisors, and until when they may end by themselves."""
-        self._board = Board(_HIGHEST_NUMBER)
+        self._board = Board(HIGHEST_NUMBER)
         self._keeper = Keeper(self._board)
         self._pause = _FIRST_PAUSE
         self._load_error = 0
@@ -161,7 +161,7 @@ class Crew:
         if time.monotonic() < self._start_again_at:
             return
         active = len(self._active)
-        for number in range(1, _HIGHEST_NUMBER + 1):
+        for number in range(1, HIGHEST_NUMBER + 1):
             if active >= wanted:
                 return
             if number not in self._members:
@@ -222,7 +222,7 @@ class Crew:
 
     def recover(self) -> None:
         """Put back the jobs of workers that earlier supervisors left behind, dead or ending."""
-        for number in range(1, _HIGHEST_NUMBER + 1):
+        for number in range(1, HIGHEST_NUMBER + 1):
             if self._folder.worker_lock(number).exists() and number not in self._members:
                 self._recover(number)
 

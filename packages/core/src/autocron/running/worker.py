@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from autocron import events
+from autocron import events, registry
 from autocron.clock import Clock, system_clock
 from autocron.current import CurrentJob, enter, leave
 from autocron.errors import JobInterrupt, StoreError, TimeLimitExceeded
@@ -20,6 +22,7 @@ from autocron.model import (
     Failed,
     Outcome,
     Produced,
+    Progress,
     Released,
     Retrying,
     Settled,
@@ -30,6 +33,7 @@ from autocron.running.executor import execute, failure
 from autocron.running.outage import Outage
 from autocron.running.report import report
 from autocron.stores.protocol import Store
+from autocron.zones import zone_named, zone_of_machine
 
 T = TypeVar("T")
 
@@ -109,6 +113,11 @@ class Worker:
         self._count = 0
         self._unstored: Outcome | None = None
         self._outage = Outage("worker.store_failed", "worker.store_works", number=number)
+
+    @property
+    def count(self) -> int:
+        """How many jobs it has run."""
+        return self._count
 
     def stop(self) -> None:
         """Have `run` return after the present job; may be called by any thread, and twice."""
@@ -236,6 +245,31 @@ class Worker:
         if isinstance(outcome, Retrying | Released) or job.scheduled_for is not None:
             self._around.look_again()
         report(job, outcome, settled, self._clock(), seconds)
+
+
+def current_job_of(
+    job: ClaimedJob, store: Store, report: Callable[[Progress], object], timezone: str | None
+) -> CurrentJob:
+    """Return what a task may know of the job by which it is run.
+
+    Args:
+        job: as it was claimed.
+        store: where it is.
+        report: takes what the task says of its progress.
+        timezone: that of the settings, for schedules that do not name one.
+    """
+    due = None if job.scheduled_for is None else _in_zone(job.task, job.scheduled_for, timezone)
+    is_cancel_requested = partial(store.is_cancel_requested, job.id)
+    return CurrentJob(job.id, job.task, job.attempt, due, is_cancel_requested, report)
+
+
+def _in_zone(task: str, moment: float, timezone: str | None) -> datetime:
+    """Return a time in the zone of the schedule of a task."""
+    schedule = registry.find_schedule(task)
+    name = (schedule and schedule.timezone) or timezone or zone_of_machine()
+    zone = zone_named(name)
+    local = datetime.fromtimestamp(moment, zone)
+    return local if zone else local.astimezone()
 
 
 def _interrupted(job: ClaimedJob, produced: Produced, why: type[JobInterrupt]) -> Produced:

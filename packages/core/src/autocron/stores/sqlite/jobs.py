@@ -101,6 +101,7 @@ def _fail(connection: Connection, sql: str, values: dict[str, Any], failure: Fai
     """Change a job whose attempt did not succeed, and keep why."""
     values |= {"error": failure.error, "traceback": failure.traceback}
     values["crashed"] = failure.outcome is AttemptOutcome.CRASHED
+    values["exception"] = failure.kinds[0] if failure.kinds else None
     connection.execute(queries.ADD_ATTEMPT, values | {"outcome": str(failure.outcome)})
     if values["attempt"] > MOST_ATTEMPTS:
         connection.execute(queries.FORGET_OLD_ATTEMPTS, values | {"kept": MOST_ATTEMPTS})

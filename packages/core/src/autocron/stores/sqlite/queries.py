@@ -78,8 +78,8 @@ seq = coalesce(:place, (SELECT seq FROM autocron_jobs WHERE id = :id))
 # Keep what became of an attempt that did not succeed. Before its end, which clears some of this.
 ADD_ATTEMPT = f"""
 INSERT OR REPLACE INTO autocron_attempts
-    (job, number, outcome, started_at, ended_at, worker, error, traceback)
-SELECT seq, attempt, :outcome, started_at, :now, worker, :error, :traceback
+    (job, number, outcome, started_at, ended_at, worker, error, traceback, exception)
+SELECT seq, attempt, :outcome, started_at, :now, worker, :error, :traceback, :exception
 FROM autocron_jobs WHERE {_STILL_CLAIMED}
 """
 
@@ -91,7 +91,8 @@ WHERE job = (SELECT seq FROM autocron_jobs WHERE id = :id) AND number <= :attemp
 
 # The attempts at a job that did not succeed, the first one first.
 ATTEMPTS = """
-SELECT number, outcome, started_at, ended_at, worker, error, traceback FROM autocron_attempts
+SELECT number, outcome, started_at, ended_at, worker, error, traceback, exception
+FROM autocron_attempts
 WHERE job = (SELECT seq FROM autocron_jobs WHERE id = ?) ORDER BY number
 """
 

@@ -55,6 +55,7 @@ CREATE TABLE autocron_attempts (          -- those that did not succeed
     worker INTEGER,
     error TEXT NOT NULL,
     traceback TEXT NOT NULL,
+    exception TEXT,                       -- its class, as module.Class
     PRIMARY KEY (job, number)
 ) STRICT, WITHOUT ROWID;
 

@@ -1,4 +1,4 @@
-"""The database that the command works on."""
+"""A database that an administrator looks into: opened as it is, and never made."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST_WAKE_UPS = 64
 
 @dataclass(frozen=True)
 class Opened:
-    """A database that is there, opened for one command."""
+    """A database that is there, opened for one command or one page."""
 
     path: Path
     folder: RuntimeFolder
