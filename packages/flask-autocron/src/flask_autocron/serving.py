@@ -8,7 +8,6 @@ the app is made under `flask run` or by a known server program; `app.run()` is c
 from __future__ import annotations
 
 import os
-import sys
 from functools import wraps
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -19,10 +18,8 @@ from werkzeug.serving import is_running_from_reloader
 
 from autocron.app import in_worker
 from autocron.client import Client
+from autocron.integration import is_served
 from flask_autocron.source import Source, flask_command
-
-SERVERS = ("gunicorn.arbiter", "mod_wsgi", "uwsgi", "waitress.runner")
-"""Modules that a process only has if a server program runs in it, which was told of the app."""
 
 _waiting: WeakKeyDictionary[Flask, Client] = WeakKeyDictionary()
 """The apps that have had no request yet."""
@@ -32,7 +29,7 @@ def serves() -> bool:
     """Whether it is known already, while the app is being made, that this process serves."""
     command = flask_command()
     if command is None:
-        return any(server in sys.modules for server in SERVERS)
+        return is_served()
     return command.info_name == "run" and _serves_itself(reloads=command.params.get("reload"))
 
 
