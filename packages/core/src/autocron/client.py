@@ -155,6 +155,11 @@ class Client:
         """The application around it."""
         return self._integration
 
+    @property
+    def runs_in_caller(self) -> bool:
+        """Whether calls are run at once, and not handed over, since autocron is disabled."""
+        return not self._enabled
+
     def is_task(self, name: str) -> bool:
         """Whether a process of the application has handed over calls of a task, so that it is one."""
         return self._folder.has_task(name)

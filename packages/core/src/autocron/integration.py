@@ -17,8 +17,12 @@ from types import ModuleType
 from typing import Any
 
 from autocron import registry
+from autocron.clock import system_clock
+from autocron.current import current_job
 from autocron.errors import TaskNotFound
-from autocron.model import ClaimedJob
+from autocron.model import ClaimedJob, Retrying
+from autocron.running import verdict
+from autocron.running.executor import produced_by
 
 _SERVER_MODULES = (
     *(
@@ -172,8 +176,24 @@ def load_main(main: dict[str, str]) -> None:
     module.__dict__.update(content)
 
 
+def is_last_attempt(job: ClaimedJob, error: BaseException) -> bool:
+    """Whether there will be no other attempt at a job, if the present one ends with an error."""
+    current = current_job()
+    if current is not None and current.cancel_requested:
+        return True
+    outcome = verdict.after_attempt(job, produced_by(error), system_clock())
+    return not isinstance(outcome, Retrying)
+
+
 def find_function(name: str, is_known: Callable[[str], bool] = lambda _: False) -> Any:
-    """Return what runs a task.
+    """Return what runs a task; takes and raises what `find_task` does."""
+    return find_task(name, is_known).run
+
+
+def find_task(
+    name: str, is_known: Callable[[str], bool] = lambda _: False
+) -> registry.RegisteredTask:
+    """Return a task.
 
     Args:
         name: what stands in the database. What it names is neither imported nor run for that alone.
@@ -189,7 +209,7 @@ def find_function(name: str, is_known: Callable[[str], bool] = lambda _: False) 
         task = registry.find_task(name)
     if task is None:
         raise TaskNotFound(task=name, reason=reason)
-    return task.run
+    return task
 
 
 def _import_module_of(name: str) -> str:

@@ -48,10 +48,15 @@ def set_dispatcher(current: Callable[[], Dispatcher]) -> None:
     _current_dispatcher = current
 
 
+def hand_over(jobs: Sequence[NewJob]) -> list[Result[Any]]:
+    """Have jobs stored, all or none, by whoever takes the calls that are made here and now."""
+    return _current_dispatcher().dispatch(jobs)
+
+
 class Task(Generic[P, R]):
     """A decorated function: calling it stores a job, which a worker process runs.
 
-    Made by `autocron.delay`, `autocron.cron` and `autocron.every`; not by hand.
+    Made by `autocron.delay`, `autocron.cron` and `autocron.every`, or by an adapter; not by hand.
 
     Example:
         ```python
@@ -65,7 +70,17 @@ class Task(Generic[P, R]):
         ```
     """
 
-    def __init__(self, function: Callable[..., Any], name: str, options: Options) -> None:
+    def __init__(
+        self, function: Callable[..., Any], name: str, options: Options, *, filled: int = 0
+    ) -> None:
+        """Make it.
+
+        Args:
+            function: what is decorated.
+            name: under which its jobs are stored.
+            options: what its jobs have unless a call says otherwise.
+            filled: how many of its first parameters are filled in when it is run, and not by its caller.
+        """
         update_wrapper(self, function)
         self.function = function
         """The function that was decorated."""
@@ -74,6 +89,9 @@ class Task(Generic[P, R]):
         self.defaults = options
         """The options that its jobs have unless a call says otherwise."""
         signature = _signature_of(function, name)
+        if filled:
+            asked = list(signature.parameters.values())[filled:]
+            signature = signature.replace(parameters=asked)
         self._names = [
             name
             for name, parameter in signature.parameters.items()
@@ -92,7 +110,7 @@ class Task(Generic[P, R]):
             UnsupportedValue: (a `TypeError`) an argument cannot be stored; it is named.
             StoreError: the job is not known to be stored, and most likely will not run.
         """
-        return _current_dispatcher().dispatch([self._job(args, kwargs)])[0]
+        return hand_over([self.job(args, kwargs)])[0]
 
     @property
     def takes_no_arguments(self) -> bool:
@@ -120,11 +138,19 @@ class Task(Generic[P, R]):
         Raises:
             ArgumentsMismatch: they do not fit the function.
         """
+        self.check_stored(args, kwargs)
+        return self.function(*args, **kwargs)
+
+    def check_stored(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Do nothing if the arguments of a stored job fit the function.
+
+        Raises:
+            ArgumentsMismatch: they do not.
+        """
         try:
             self._check(*args, **kwargs)
         except TypeError as error:
             raise ArgumentsMismatch(task=self.name, reason=error) from None
-        return self.function(*args, **kwargs)
 
     def options(
         self,
@@ -173,14 +199,14 @@ class Task(Generic[P, R]):
             StoreError: the jobs could not be stored, and none of them will run.
         """
         jobs = [self._job_of_item(index, item) for index, item in enumerate(arguments)]
-        return _current_dispatcher().dispatch(jobs) if jobs else []
+        return hand_over(jobs) if jobs else []
 
     def _job_of_item(self, index: int, item: Any) -> NewJob:
         try:
             if isinstance(item, tuple):
-                return self._job(item, {})
+                return self.job(item, {})
             if isinstance(item, Mapping):
-                return self._job((), dict(item))
+                return self.job((), dict(item))
         except UnsupportedValue:
             raise
         except TypeError as error:
@@ -190,10 +216,13 @@ class Task(Generic[P, R]):
             "positional arguments, such as (value,), or a dict of keyword arguments"
         )
 
-    def _job(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> NewJob:
+    def job(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], options: Options | None = None
+    ) -> NewJob:
+        """Return a call as a job that is to be handed over, with other options if given; raises what a call does."""
         self._check(*args, **kwargs)
         text = codec.encode_arguments(self._names, args, kwargs)
-        return NewJob(new_job_id(), self.name, text, self.defaults)
+        return NewJob(new_job_id(), self.name, text, options or self.defaults)
 
 
 class ScheduledTask(Task[[], R]):

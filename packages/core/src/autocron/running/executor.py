@@ -63,7 +63,7 @@ def execute(
     except BaseException as error:  # the same error, or one of the context's own
         raised = error
     try:
-        return _produced(raised)
+        return produced_by(raised)
     finally:
         del raised  # it leads to this frame, and this frame must not lead to it
 
@@ -76,7 +76,8 @@ def _result(function: Callable[..., Any], task: str, arguments: str) -> str:
     return codec.encode(value, f"the result of {task}")
 
 
-def _produced(error: BaseException) -> Produced:
+def produced_by(error: BaseException) -> Produced:
+    """Return what an attempt came to that has ended with an error."""
     match error:
         case Retry(after=after):
             return AskedAgain(failure(error, AttemptOutcome.RETRY), after)
