@@ -121,11 +121,11 @@ def judge(result: unittest.TestResult) -> int:
     ended = [test for test, _ in (*result.failures, *result.errors)]
     failed = {_name(test) for test in ended}
     passed = result.testsRun - len(failed)
-    print(f"Django {django.get_version()}: {passed} of {result.testsRun} tests passed.")  # noqa: T201
+    print(f"Django {django.get_version()}: {passed} of {result.testsRun} tests passed.")
     wrong = failed ^ DESCRIBE_BUILT_IN
     for test in sorted(wrong):
-        print("passed, against expectation:" if test in DESCRIBE_BUILT_IN else "FAILED:", test)  # noqa: T201
-    print(f"The {len(DESCRIBE_BUILT_IN)} others describe the built-in backends.")  # noqa: T201
+        print("passed, against expectation:" if test in DESCRIBE_BUILT_IN else "FAILED:", test)
+    print(f"The {len(DESCRIBE_BUILT_IN)} others describe the built-in backends.")
     return int(bool(wrong))
 
 

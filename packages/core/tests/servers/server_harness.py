@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shlex
 import signal
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ from pathlib import Path
 import httpx
 
 from autocron.testing.contract import Site as ServedApp
-from autocron.testing.processes import Project, wait_until
+from autocron.testing.processes import Project, program, wait_until
 
 WORKERS = 2
 DATABASE = "project.db"
@@ -67,7 +65,6 @@ async def asgi(scope, receive, send):
 """
 
 WERKZEUG = """
-import sys
 
 from werkzeug.serving import run_simple
 
@@ -76,12 +73,6 @@ from application import application
 if __name__ == "__main__":
     run_simple("127.0.0.1", int(sys.argv[1]), application, use_reloader=True, reloader_type="stat")
 """
-
-
-def program(name: str) -> str:
-    """Return the arguments of Python that make it become a program of its environment."""
-    path = Path(sys.executable).with_name(name)
-    return f"-c 'import os, sys; os.execv(sys.argv[1], sys.argv[1:])' {shlex.quote(str(path))}"
 
 
 @dataclass(frozen=True)

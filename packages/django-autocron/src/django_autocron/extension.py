@@ -168,6 +168,7 @@ class Project:
         self._guard = threading.RLock()
         self._client: Client | None = None
         self._module: str | None = None
+        self._overriding: dict[str, Any] = {}
         self._own_database: Path | None = None
         self._tests: _TestDatabase | None = None
 
@@ -197,7 +198,7 @@ class Project:
             return self._client
 
     def _connect(self) -> Client:
-        given = given_settings()
+        given = given_settings() | self._overriding
         if runs_tests() and not in_worker():
             given = self._settings_for_tests(given)
         main = describe_main() if self._module is None else None
@@ -209,6 +210,10 @@ class Project:
             return given
         self._tests = _TestDatabase()
         return given | {"database": self._tests.path, "durability": "normal"}
+
+    def override(self, **given: Any) -> None:
+        """Have other settings in this process than the project has, for what connects from now on."""
+        self._overriding = given
 
     def start(self) -> None:
         """See to it that there are workers; starting twice does no harm."""

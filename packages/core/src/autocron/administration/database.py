@@ -103,6 +103,8 @@ def opened(path: Path, configured: LoadedSettings | None = None) -> Iterator[Ope
     """
     if not os.path.lexists(path):
         reason = "there is no such file: name the one that the application uses"
+        if configured is not None:
+            reason = "there is no such file yet: it is made when the application starts, or first calls a task"
         raise DatabaseUnusable(path=path, reason=reason)
     # Without a turn: its lock would be one more file, and only serves fairness.
     store = SqliteAdminStore(

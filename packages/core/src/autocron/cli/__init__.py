@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from autocron.administration.database import opened
-from autocron.cli.arguments import parser
+from autocron.cli.arguments import SEE, parser
 from autocron.cli.output import Report, show
 from autocron.cli.watching import watch
 from autocron.errors import AutocronError, UsageError
@@ -64,8 +64,16 @@ def perform(
     database: Path | None = None,
     configured: LoadedSettings | None = None,
     prog: str,
+    quiet: bool = False,
 ) -> int:
     """Do what `main` does, but leave it to the caller to tell of errors.
+
+    Args:
+        argv: as `main` takes it, as are `database`, `configured` and `prog`.
+        database: see there.
+        configured: see there.
+        prog: see there.
+        quiet: whether to print nothing but what a verb is there to show.
 
     Raises:
         UsageError: the command line is wrong.
@@ -73,6 +81,7 @@ def perform(
         OSError: what was written has no reader any more.
     """
     arguments = parser(prog).parse_args(argv)
+    arguments.quiet = quiet and arguments.group != SEE
     path = arguments.database or database or os.environ.get("AUTOCRON_DATABASE")
     if not path and arguments.alone is None:
         parser(prog).error("name the file with --database, or in AUTOCRON_DATABASE")
@@ -95,5 +104,6 @@ def _run(look: Callable[[], Report], arguments: Namespace) -> int:
 
 
 def _shown(report: Report, arguments: Namespace) -> int:
-    show(report, as_json=arguments.json)
+    if not arguments.quiet:
+        show(report, as_json=arguments.json)
     return report.status

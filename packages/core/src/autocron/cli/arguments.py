@@ -231,7 +231,13 @@ def parser(prog: str) -> argparse.ArgumentParser:
             formatter_class=_FORMATTER,
         )
         verb.add(added)
-        added.set_defaults(run=verb.run, unopened=verb.unopened, alone=verb.alone, command=prog)
+        added.set_defaults(
+            run=verb.run,
+            unopened=verb.unopened,
+            alone=verb.alone,
+            group=verb.group,
+            command=prog,
+        )
     return command
 
 

@@ -42,7 +42,8 @@ def run(arguments: Namespace) -> Report:
         folder = RuntimeFolder.of(client.settings.database)
         data = {"database": str(client.settings.database), "pid": os.getpid()}
         words = f"autocron runs for {data['database']} (pid {data['pid']}); Ctrl-C ends it."
-        write((json.dumps(data) if arguments.json else words) + "\n")
+        if not arguments.quiet:
+            write((json.dumps(data) if arguments.json else words) + "\n")
         try:
             _wait_for_end(client, folder)
         finally:

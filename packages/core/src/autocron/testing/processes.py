@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -76,6 +77,12 @@ def is_listening(port: int) -> bool:
     """Whether a TCP port accepts connections; makes no request."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def program(name: str) -> str:
+    """Return the arguments of Python, as in a shell, that make it become a program of its environment."""
+    path = Path(sys.executable).with_name(name)
+    return f"-c 'import os, sys; os.execv(sys.argv[1], sys.argv[1:])' {shlex.quote(str(path))}"
 
 
 @dataclass(frozen=True)
