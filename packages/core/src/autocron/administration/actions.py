@@ -86,6 +86,16 @@ def delete(
     return count
 
 
+def pause_schedule(database: Opened, name: str) -> None:
+    """Have a schedule not be due until it is resumed, restarts of the application included.
+
+    Raises:
+        UnknownSchedule: there is none of that name.
+        RetiredSchedule: the code does not have it any more.
+    """
+    scheduler.pause(database.store, name, system_clock())
+
+
 def resume_schedule(database: Opened, name: str) -> float:
     """Have a schedule go on that was paused; return when it is due.
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import datetime
 from itertools import islice
 
 from autocron.administration import actions
+from autocron.administration.coming import coming_runs
 from autocron.administration.database import Opened
 from autocron.cli.output import Either, JobId, Report, Table, Text
 from autocron.clock import system_clock
@@ -45,10 +48,7 @@ def show_next_runs(database: Opened, arguments: Namespace) -> Report:
         reason = f": {stored.problem}" if stored.problem else ""
         text = f"{arguments.name} is {stored.state}, and not due at any time{reason}."
         return Report([], [Text(text)])
-    times, now = Timetable.of(stored.schedule, stored.anchor), system_clock()
-    # What is over will be seen to when the application is started.
-    first = stored.due if stored.due > now else times.next_after(now)
-    return _times(times, first, arguments.limit)
+    return _times(coming_runs(stored, system_clock()), arguments.limit)
 
 
 def show_expression(arguments: Namespace) -> Report:
@@ -56,11 +56,12 @@ def show_expression(arguments: Namespace) -> Report:
     rule = str(parse_cron(arguments.expression))
     options = check_schedule_options({"timezone": arguments.timezone})
     times = Timetable.of(Schedule("", "", rule, **options))
-    return _times(times, times.next_after(system_clock()), arguments.limit)
+    first = times.next_after(system_clock())
+    return _times(map(times.local, times.coming(first)), arguments.limit)
 
 
-def _times(times: Timetable, first: float, count: int) -> Report:
-    coming = [times.local(due) for due in islice(times.coming(first), count)]
+def _times(dues: Iterator[datetime], count: int) -> Report:
+    coming = list(islice(dues, count))
     rows = [[f"{due:%a}", due.isoformat(" ", "seconds")] for due in coming]
     return Report([due.isoformat() for due in coming], [Table(["day", "time"], rows)])
 
@@ -86,7 +87,7 @@ def pause(database: Opened, arguments: Namespace) -> Report:
             _pause_queue(database, arguments.queue, paused=True)
             words = f"The queue {arguments.queue} is paused: none of its jobs begins."
             return Report({"queue": arguments.queue, "state": "paused"}, [Text(words)])
-    scheduler.pause(database.store, arguments.name, system_clock())
+    actions.pause_schedule(database, arguments.name)
     data = {"schedule": arguments.name, "state": "paused"}
     return Report(data, [Text(f"{arguments.name} is paused.")])
 
