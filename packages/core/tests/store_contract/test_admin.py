@@ -93,6 +93,16 @@ def test_queues_are_counted(store, put, now):
     ]
 
 
+def test_queues_are_named(store, put, now):
+    """Each one that a job was put into, whatever has become of that, in the order of the alphabet."""
+    assert "night" not in store.queue_names()
+    put("a", queue="night")
+    put("b")
+    put("c", delay=100, queue="bulk")
+    store.delete(["a"], [JobStatus.WAITING])
+    assert store.queue_names() == ["bulk", "default", "night"]
+
+
 def test_what_has_ended_lately_is_counted(store, put, now):
     """By status, as far as it is still there."""
     put("a", "b", "c")

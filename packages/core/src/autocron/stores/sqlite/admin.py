@@ -72,6 +72,9 @@ class SqliteAdminStore(SqliteStore):
             for name in sorted(paused.keys() | counts.keys())
         ]
 
+    def queue_names(self) -> list[str]:
+        return [name for name, _paused in self._database.query(admin_queries.QUEUES)]
+
     def ended_since(self, moment: float) -> dict[JobStatus, int]:
         rows = self._database.query(admin_queries.ENDED_SINCE, {"since": moment})
         counts = {status: 0 for status in JobStatus if status.is_final}
