@@ -1,0 +1,1 @@
+"""The pages in Django's admin: what they find, how that is shown, and what can be done there."""
