@@ -2,57 +2,10 @@
 
 from typing import ClassVar
 
-from autocron.testing.contract import WORKERS, AdapterContract
+from django_site import SETUP, write_site
+
+from autocron.testing.contract import AdapterContract
 from autocron.testing.processes import program
-
-SETTINGS = f"""
-from pathlib import Path
-
-BASE_DIR = Path(__file__).parent.parent
-SECRET_KEY = "only for tests"
-DEBUG = True
-ALLOWED_HOSTS = ["*"]
-INSTALLED_APPS = ["shop", "django_autocron"]
-ROOT_URLCONF = "site_of_shop.urls"
-DATABASES = {{"default": {{"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "shop.sqlite3"}}}}
-USE_TZ = True
-STATIC_URL = "static/"
-AUTOCRON = {{"WORKERS": {WORKERS}}}
-"""
-
-URLS = """
-from django.http import HttpResponse
-from django.urls import path
-
-import tasks
-
-
-def call(request, task):
-    return HttpResponse(getattr(tasks, task)(request.GET["text"]).id)
-
-
-urlpatterns = [path("call/<task>", call)]
-"""
-
-MANAGE = """
-import os
-import sys
-
-from django.core.management import execute_from_command_line
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "site_of_shop.settings")
-if __name__ == "__main__":
-    execute_from_command_line(sys.argv)
-"""
-
-WSGI = """
-import os
-
-from django.core.{kind} import get_{kind}_application as get_application
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "site_of_shop.settings")
-application = get_application()
-"""
 
 TEST = """
 from django.test import Client, TestCase
@@ -108,16 +61,9 @@ class TestContract(AdapterContract):
         "script": "-",
         "pytest": "-m pytest -p no:cacheprovider --ds site_of_shop.settings shop/tests.py",
     }
-    silent_input = "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'site_of_shop.settings'\nimport django; django.setup()\nimport tasks; tasks.echo('kept')\n"
+    silent_input = f"{SETUP}\nimport tasks\n\ntasks.echo('kept')\n"
 
     def write_app(self, project):
-        """Write a site with an app that imports the tasks."""
-        project.write("manage.py", MANAGE)
-        project.write("site_of_shop/__init__.py", "")
-        project.write("site_of_shop/settings.py", SETTINGS)
-        project.write("site_of_shop/urls.py", URLS)
-        for kind in ("wsgi", "asgi"):
-            project.write(f"site_of_shop/{kind}.py", WSGI.format(kind=kind))
-        project.write("shop/__init__.py", "")
-        project.write("shop/tasks.py", "import tasks  # noqa: F401 - Django finds this one\n")
+        """Write a site with an app that imports the tasks, and tests."""
+        write_site(project)
         project.write("shop/tests.py", TEST + LIVE_TEST)

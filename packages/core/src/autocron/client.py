@@ -323,7 +323,7 @@ class Client:
             return self._writer
 
     def _run_here(self, job: NewJob) -> Result[Any]:
-        from autocron.inline import Ended, Latest, inline_job
+        from autocron.inline import Ended, Latest, attempts_at, inline_job
         from autocron.running.executor import execute
 
         began = self._clock()
@@ -336,8 +336,9 @@ class Client:
             events.emit("job.failed", id=job.id, task=job.task, error=error, traceback=traceback)
         if self._inline is None:
             self._inline = Latest()
-        self._inline.add(ended)
-        return Result(job.id, Ended(ended))
+        attempts = attempts_at(ended, produced)
+        self._inline.add(ended, attempts)
+        return Result(job.id, Ended(ended, attempts))
 
     def _context_here(self) -> AbstractContextManager[Any]:
         """Return what is entered around a job that runs in its caller, which has a context already."""
@@ -367,7 +368,8 @@ class Client:
 
     def attempts(self, job_id: str) -> list[Attempt]:
         """Return the attempts at a job that did not succeed, the first one first."""
-        return self.store.attempts(job_id)
+        inline = self._inline.attempts(job_id) if self._inline else ()
+        return list(inline) or self.store.attempts(job_id)
 
     def cancel(self, job_id: str, *, force: bool) -> JobStatus | None:
         """End a job that waits, or ask a running one to stop; return where it stands then."""

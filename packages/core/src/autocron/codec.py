@@ -95,6 +95,9 @@ def _pack_timedelta(value: timedelta) -> Any:
     return _tagged("timedelta", [value.days, value.seconds, value.microseconds])
 
 
+# Strings that templates return: they are not escaped again by a task that puts them into another one.
+_MARKUP = {"Markup": "markupsafe", "SafeString": "django.utils.safestring"}
+
 # Types whose text says all, and their modules, which are imported only where they are needed.
 _TEXTUAL = {
     "Decimal": "decimal",
@@ -103,6 +106,7 @@ _TEXTUAL = {
     "WindowsPath": "pathlib",
     "PurePosixPath": "pathlib",
     "PureWindowsPath": "pathlib",
+    **_MARKUP,
 }
 
 _PACKERS: dict[type, Callable[[Any], Any]] = {
@@ -225,7 +229,12 @@ def _unpack(content: dict[str, Any]) -> Any:
         return content
     name = content[_TAG]
     if name in _TEXTUAL:
-        return getattr(import_module(_TEXTUAL[name]), name)(content["v"])
+        try:
+            return getattr(import_module(_TEXTUAL[name]), name)(content["v"])
+        except ModuleNotFoundError:
+            if name not in _MARKUP:
+                raise
+            return content["v"]  # where no template is, as in the tool, it is text like any other
     return _UNPACKERS[name](content)
 
 

@@ -59,7 +59,7 @@ class JobsOfTransaction:
         Raises:
             NotCommitted: it is.
         """
-        if threading.get_ident() == self._thread:
+        if threading.get_ident() == self._thread and not self.storing.done():
             raise NotCommitted(id=self._jobs[0].id, task=self._jobs[0].task)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from autocron.model import (
     AskedAgain,
@@ -18,6 +18,7 @@ from autocron.model import (
 )
 
 _KEPT = 1000
+_NOTHING: tuple[None, Sequence[Attempt]] = (None, ())
 
 
 def inline_job(job: NewJob, produced: Produced, began: float, ended: float) -> Job:
@@ -63,19 +64,32 @@ def _judge(produced: Produced) -> tuple[JobStatus, Failed | None]:
             return JobStatus.ERROR, failure
 
 
+def attempts_at(job: Job, produced: Produced) -> list[Attempt]:
+    """Return the attempt at such a job, if it did not succeed, as a store would."""
+    _, failed = _judge(produced)
+    if failed is None:
+        return []
+    assert job.started_at is not None
+    assert job.finished_at is not None
+    exception = failed.kinds[0] if failed.kinds else None
+    times = job.started_at, job.finished_at
+    return [Attempt(1, failed.outcome, *times, None, failed.error, failed.traceback, exception)]
+
+
 class Ended:
     """Where the handle on such a job finds it."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, attempts: list[Attempt]) -> None:
         self._job = job
+        self._attempts = attempts
 
     def job(self, job_id: str) -> Job | None:
         """Return the job."""
         return self._job
 
     def attempts(self, job_id: str) -> list[Attempt]:
-        """Return nothing: there was one attempt, and the job says what came of it."""
-        return []
+        """Return the only attempt, if it did not succeed."""
+        return self._attempts
 
     def cancel(self, job_id: str, *, force: bool) -> JobStatus | None:
         """Change nothing: it has ended."""
@@ -93,19 +107,23 @@ class Latest:
     """The latest such jobs of this process, for those who look for them later."""
 
     def __init__(self) -> None:
-        self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self._jobs: OrderedDict[str, tuple[Job, Sequence[Attempt]]] = OrderedDict()
 
-    def add(self, job: Job) -> None:
+    def add(self, job: Job, attempts: Sequence[Attempt]) -> None:
         """Keep a job, and forget the oldest when there are too many."""
-        self._jobs[job.id] = job
+        self._jobs[job.id] = job, attempts
         if len(self._jobs) > _KEPT:
             self._jobs.popitem(last=False)
 
     def get(self, job_id: str) -> Job | None:
         """Return a job, or None if it is not (any more) among the latest."""
-        return self._jobs.get(job_id)
+        return self._jobs.get(job_id, _NOTHING)[0]
+
+    def attempts(self, job_id: str) -> Sequence[Attempt]:
+        """Return the attempt at a job, if it did not succeed."""
+        return self._jobs.get(job_id, _NOTHING)[1]
 
     def list(self, status: JobStatus | None) -> list[Job]:
         """Return all, or those of one status, newest first."""
-        jobs = reversed(list(self._jobs.values()))
+        jobs = [job for job, _ in reversed(self._jobs.values())]
         return [job for job in jobs if status is None or job.status is status]

@@ -292,8 +292,10 @@ def _checker(function: Callable[..., Any], signature: inspect.Signature) -> Call
     return check
 
 
-def make_task(function: Callable[..., Any], options: Options) -> Task[Any, Any]:
-    """Return the registered task of a function.
+def make_task(
+    function: Callable[..., Any], options: Options, kind: type[Task[..., Any]] = Task
+) -> Task[Any, Any]:
+    """Return the registered task of a function; for adapters, of a class of their own.
 
     Raises:
         InvalidTask: a worker could not find the function, or its name is taken.
@@ -303,6 +305,6 @@ def make_task(function: Callable[..., Any], options: Options) -> Task[Any, Any]:
         raise InvalidTask(function=function.name, reason=reason)
     if isinstance(function, Task):
         raise InvalidTask(function=function.name, reason="it is one already: use one decorator")
-    task: Task[Any, Any] = Task(function, registry.name_of(function), options)
+    task = kind(function, registry.name_of(function), options)
     registry.register_task(task)
     return task

@@ -28,7 +28,7 @@ from django_autocron.framework import (
     InvalidTask,
     Task,
     TaskResultDoesNotExist,
-    normalize_json,
+    plain,
     task_enqueued,
 )
 from django_autocron.results import change, moment, new_result, result_of
@@ -130,9 +130,9 @@ class AutocronBackend(BaseTaskBackend):
         self.validate_task(task)
         if self._problems:
             raise ImproperlyConfigured("; ".join(self._problems))
-        plain: Any = normalize_json([list(args), kwargs])  # or it raises what the framework says
-        job = registered(task).job(tuple(plain[0]), plain[1], self._options_of(task))
-        result = new_result(job.id, task, self.alias, *plain)
+        args, kwargs = plain([list(args), kwargs])
+        job = registered(task).job(tuple(args), kwargs, self._options_of(task))
+        result = new_result(job.id, task, self.alias, args, kwargs)
         if current_client().runs_in_caller:
             change(result, enqueued_at=timezone.now())
             task_enqueued.send(type(self), task_result=result)

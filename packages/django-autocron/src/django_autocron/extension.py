@@ -47,15 +47,17 @@ def given_settings() -> dict[str, Any]:
         SettingsError: it is no dict, or there is nothing that a relative path could start at.
     """
     configured = getattr(settings, SETTING, {})
-    if not isinstance(configured, Mapping) or not all(isinstance(key, str) for key in configured):
+    if not isinstance(configured, Mapping):
         reason = 'must be a dict of settings, such as {"WORKERS": 2}'
         raise SettingsError([f"{SETTING}={shown(configured)}: {reason}"])
-    given = {key.lower(): value for key, value in configured.items() if key.isupper()}
+    capitals = [key for key in configured if isinstance(key, str) and key.isupper()]
+    given = {key.lower(): configured[key] for key in capitals}
     given.setdefault("database", DATABASE)
+    given.setdefault("timezone", settings.TIME_ZONE)
     problems = [
-        f'unknown setting {SETTING}["{key}"] (names of settings are in capitals)'
+        f"unknown setting {SETTING}[{shown(key)}] (names of settings are strings in capitals)"
         for key in configured
-        if not key.isupper()
+        if key not in capitals
     ]
     try:
         load_settings(given, prefix=NAME)  # a wrong path is shown as the project has it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:  # the two are the same but for the name
@@ -37,6 +38,17 @@ else:
 AnyTask: TypeAlias = "Task[Any, Any]"
 AnyResult: TypeAlias = "TaskResult[Any, Any]"
 
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON gives it back, such as a string for one of an enumeration.
+
+    Raises:
+        TypeError: it has something that JSON does not; in the framework's words.
+        ValueError: it has bytes that are no text.
+    """
+    return json.loads(json.dumps(normalize_json(value)))
+
+
 __all__ = [
     "AnyResult",
     "AnyTask",
@@ -48,7 +60,7 @@ __all__ = [
     "TaskResult",
     "TaskResultDoesNotExist",
     "TaskResultStatus",
-    "normalize_json",
+    "plain",
     "task_backends",
     "task_enqueued",
     "task_finished",

@@ -23,7 +23,7 @@ from django_autocron.framework import (
     TaskContext,
     TaskError,
     TaskResultStatus,
-    normalize_json,
+    plain,
     task_backends,
     task_finished,
     task_started,
@@ -50,7 +50,7 @@ class FrameworkTask(CoreTask[..., Any]):
         result, sender = self._begun(args, kwargs)
         task_started.send(sender, task_result=result)
         try:
-            value = normalize_json(self._called(result, args, kwargs))
+            value = plain(self._called(result, args, kwargs))
         except BaseException as error:  # the boundary around the application's code
             if _is_final(error):
                 _fail(result, error)
