@@ -331,14 +331,18 @@ class Client:
         produced = execute(find_function, job.task, job.arguments, self._context_here)
         leave(token)
         ended = inline_job(job, produced, began, self._clock())
-        if ended.status is JobStatus.ERROR:  # many handles are dropped, and nobody else would tell
-            error, traceback = ended.error, ended.traceback
-            events.emit("job.failed", id=job.id, task=job.task, error=error, traceback=traceback)
+        if ended.status is JobStatus.ERROR:
+            self._tell_of_failure(ended)
         if self._inline is None:
             self._inline = Latest()
         attempts = attempts_at(ended, produced)
         self._inline.add(ended, attempts)
         return Result(job.id, Ended(ended, attempts))
+
+    def _tell_of_failure(self, job: Job) -> None:
+        """Log it: many handles are dropped, and nobody else would tell."""
+        error, traceback = job.error, job.traceback
+        events.emit("job.failed", id=job.id, task=job.task, error=error, traceback=traceback)
 
     def _context_here(self) -> AbstractContextManager[Any]:
         """Return what is entered around a job that runs in its caller, which has a context already."""

@@ -21,7 +21,8 @@ from autocron.app import in_worker
 from autocron.errors import SettingsError
 from autocron.integration import is_served
 from autocron.settings import Source
-from django_autocron.extension import Project, loaded_settings, runs_tests
+from django_autocron.extension import loaded_settings, runs_tests
+from django_autocron.project import Project
 
 _RELOADED = ("RUN_MAIN", "WERKZEUG_RUN_MAIN")
 """What reloaders set in the environment of the process that serves."""

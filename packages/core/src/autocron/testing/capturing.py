@@ -158,6 +158,9 @@ class _RaisingClient(Client):
             raise raised
         return result
 
+    def _tell_of_failure(self, job: Job) -> None:
+        """Do nothing: the caller gets it."""
+
     @contextmanager
     def _context_here(self) -> Iterator[None]:
         try:

@@ -48,8 +48,6 @@ def drain() -> int:
     """
     client = current_client()
     client.flush()
-    while client.store.promote(system_clock, _AT_ONCE) == _AT_ONCE:
-        pass
     with _number_of_worker(client) as number:
         return _run_all(client, number)
 
@@ -62,6 +60,10 @@ def _run_all(client: Client, number: int) -> int:
         if interrupts:
             raise interrupts[0]
 
+    def stop_if_nothing_is_due() -> None:
+        if not store.promote(system_clock, _AT_ONCE):
+            worker.stop()
+
     def find(name: str) -> Callable[..., Any]:
         return partial(_run, find_function(name, client.is_task), interrupts)
 
@@ -70,7 +72,7 @@ def _run_all(client: Client, number: int) -> int:
         find_function=find,
         job_context=client.integration.job_context,
         limits=_NoLimits(),
-        wait_for_work=lambda: worker.stop(),  # noqa: PLW0108 - it is made below
+        wait_for_work=stop_if_nothing_is_due,
         wake_next=_nothing,
         before_settling=end_if_interrupted,
         current=lambda job: current_job_of(
