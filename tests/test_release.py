@@ -10,7 +10,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-ADAPTERS = {"flask-autocron": "Flask"}
+ADAPTERS = {"django-autocron": "Django", "flask-autocron": "Flask"}
 
 
 def metadata_of(folder):

@@ -11,6 +11,7 @@ from autocron.testing.contract import TASKS
 MORE_TASKS = """
 from django.contrib.auth.models import User
 from django.core import mail
+from django.template import Context, Template
 
 
 @autocron.delay
@@ -18,6 +19,11 @@ def welcome(name):
     user = User.objects.get(username=name)
     mail.send_mail("Welcome", name, "a@example.org", [user.email])
     return user.pk
+
+
+@autocron.delay
+def in_a_page(body):
+    return Template("<p>{{ body }}</p>").render(Context({"body": body}))
 
 
 @autocron.delay(retries=1, backoff=0)
@@ -37,6 +43,7 @@ from autocron.testing import capture, drain, eager
 from django.contrib.auth.models import User
 from django.core import mail
 from django.db import transaction
+from django.utils.safestring import SafeString, mark_safe
 from django.test import TestCase, TransactionTestCase, override_settings
 
 
@@ -97,6 +104,15 @@ class Both:
     @override_settings(AUTOCRON={"ENABLED": False})
     def test_overridden_settings_are_honoured(self):
         self.assertTrue(tasks.echo("hi").ready)
+
+
+class Templates(TestCase):
+    def test_what_is_marked_as_safe_stays_so(self):
+        with capture() as calls:
+            result = tasks.in_a_page(mark_safe("<b>now</b>"))
+            self.assertIs(type(calls[0].args[0]), SafeString)
+            drain()
+            self.assertEqual(result.result, "<p><b>now</b></p>")
 
 
 class InTransaction(Both, TestCase):
@@ -196,7 +212,11 @@ def project(tmp_path):
     with closing(Project(tmp_path)) as project:
         project.write("tasks.py", TASKS + MORE_TASKS)
         apps = "['django.contrib.auth', 'django.contrib.contenttypes']"
-        write_site(project, f"INSTALLED_APPS = {apps} + INSTALLED_APPS")
+        write_site(
+            project,
+            "TEMPLATES = [{'BACKEND': 'django.template.backends.django.DjangoTemplates'}]",
+            f"INSTALLED_APPS = {apps} + INSTALLED_APPS",
+        )
         yield project
         assert not (project.folder / "autocron.db").exists()
         assert not project.has_started("autocron.db")
@@ -208,7 +228,7 @@ def test_with_djangos_test_cases(project, options):
     project.write("shop/tests.py", CASES)
     done = project.run("manage.py", "test", *options)
     assert done.returncode == 0, done.stdout
-    assert "Ran 22 tests" in done.stdout
+    assert "Ran 23 tests" in done.stdout
 
 
 def test_with_pytest_django(project):

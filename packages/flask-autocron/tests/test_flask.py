@@ -10,12 +10,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from flask import Flask, current_app
+from flask import Flask, current_app, render_template_string
+from markupsafe import Markup
 
 import autocron
 from autocron.cli.arguments import VERBS
 from autocron.errors import SettingsError, StoreError
-from autocron.testing import Project, wait_until
+from autocron.testing import Project, capture, drain, eager, wait_until
 from autocron.testing.contract import Site
 from flask_autocron import AppNotFound, Autocron
 
@@ -602,3 +603,42 @@ def test_the_core_alone_follows_an_edit(project):
             return False  # just between the old server and the new one
 
     wait_until(is_new, or_show=lambda: site.server.output)
+
+
+# Tests of users -------------------------------------------------------------------------------
+
+
+def test_what_is_captured_is_drained_in_the_context_of_the_app(app):
+    """As a worker would run it; the app's own database is not touched."""
+    Autocron(app)
+    with app.app_context(), capture() as calls:
+        result = name_of_app()
+        assert len(calls.of(name_of_app)) == 1
+        assert drain() == 1
+        assert result.result == app.name
+    with app.app_context():
+        assert autocron.jobs() == []
+
+
+def test_calls_run_in_the_context_of_their_caller(app):
+    """With `eager`, as when autocron is disabled."""
+    Autocron(app)
+    with app.app_context(), eager():
+        assert name_of_app().result == app.name
+
+
+@autocron.delay
+def in_a_page(body):
+    """Put a text into a template."""
+    return render_template_string("<p>{{ body }}</p>", body=body)
+
+
+def test_markup_is_not_escaped_again(app):
+    """What a template has returned stays marked as safe in a task that puts it into another."""
+    Autocron(app)
+    text = Markup("<b>now</b>")
+    with app.app_context(), capture() as calls:
+        result = in_a_page(text)
+        assert type(calls[0].args[0]) is Markup
+        drain()
+        assert result.result == "<p><b>now</b></p>"

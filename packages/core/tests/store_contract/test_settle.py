@@ -51,6 +51,15 @@ def test_a_job_that_failed_has_its_error(store, put, now):
     assert (job.result, job.finished_at) == (None, now + 2)
 
 
+def test_an_attempt_knows_the_class_of_its_exception(store, put, now):
+    """If one has ended it: the death of a worker is none."""
+    put("a", retries=9)
+    failure = Failed("KeyError: 5", "T", kinds=("shop.Missing", "builtins.KeyError"))
+    store.settle(store.claim(1, now), Retrying(failure, None), now)
+    lose(store, store.claim(1, now), now)
+    assert [attempt.exception for attempt in store.attempts("a")] == ["shop.Missing", None]
+
+
 def test_a_retry_waits_for_its_time(store, put, now):
     """The job is waiting again, with its error to be seen, and its next attempt counts on."""
     put("a", retries=1)

@@ -287,6 +287,19 @@ def test_arguments_must_have_their_shape():
             decode_arguments(text)
 
 
+@pytest.mark.parametrize("kind", ["Markup", "SafeString"])
+def test_strings_of_templates_can_be_read_without_their_package(run_program, kind):
+    """By the tool, which only shows them; adapters test what becomes of them in an application."""
+    program = f"""
+        import sys
+        sys.modules["django"] = sys.modules["markupsafe"] = None
+        from autocron.codec import decode
+        print(decode('{{"$":"{kind}","v":"<b>"}}'))
+        """
+    ended = run_program(program)
+    assert ended.stdout == "<b>\n", ended.stderr
+
+
 def test_reading_imports_and_executes_nothing(run_program):
     """No stored text makes the reader import a module or run anything."""
     ended = run_program(

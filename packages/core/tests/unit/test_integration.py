@@ -3,8 +3,17 @@ from contextlib import nullcontext
 
 import pytest
 
-from autocron.errors import TaskNotFound
-from autocron.integration import Integration, ModuleIntegration, find_function
+from autocron.current import CurrentJob, enter, leave
+from autocron.errors import Cancel, Retry, TaskNotFound
+from autocron.integration import (
+    Integration,
+    ModuleIntegration,
+    find_function,
+    find_task,
+    is_last_attempt,
+)
+from autocron.model import ClaimedJob
+from autocron.policy import Policy
 
 
 def test_a_subclass_fills_in_what_it_needs():
@@ -16,6 +25,7 @@ def test_a_subclass_fills_in_what_it_needs():
         integration.load()
     assert isinstance(integration.job_context(None), nullcontext)
     assert integration.should_start()
+    assert not integration.on_commit(print)
     assert type(Integration.from_description(integration.describe())) is Integration
 
 
@@ -77,3 +87,73 @@ def test_what_is_no_task_is_not_run(make_module, tmp_path, name, reason):
         find_function(name, lambda _: True)
     assert reason in str(caught.value)
     sys.modules.pop("plain_tasks", None)
+
+
+def test_a_task_is_found_as_its_function_is(make_module):
+    """With all that it is, for adapters that have tasks of their own kind."""
+    module = make_module("import autocron\n@autocron.delay\ndef f(): ...\n")
+    assert find_task(module.f.name) is module.f
+    with pytest.raises(TaskNotFound):
+        find_task("nothing.of.that.name")
+
+
+@pytest.mark.parametrize(
+    ("attempt", "policy", "error", "is_last"),
+    [
+        (1, Policy(), ValueError(), False),
+        (2, Policy(), ValueError(), True),
+        (1, Policy(give_up_on=("builtins.ValueError",)), ValueError(), True),
+        (1, Policy(retry_on=("builtins.KeyError",)), ValueError(), True),
+        (2, Policy(), Retry(), False),
+        (1, Policy(), Cancel(), True),
+        (1, Policy(), TaskNotFound(task="a", reason="b"), True),
+    ],
+)
+def test_it_is_known_whether_an_error_ends_a_job(attempt, policy, error, is_last):
+    """Before it is stored, as a worker will judge it: for signals that come at the end."""
+    job = ClaimedJob("a", "shop.mail", "[[],{}]", attempt, retries=1, policy=policy)
+    assert is_last_attempt(job, error) is is_last
+
+
+def test_an_error_ends_a_job_that_was_asked_to_stop():
+    """It is not tried again."""
+    job = ClaimedJob("a", "shop.mail", "[[],{}]", 1, retries=9)
+    token = enter(lambda: CurrentJob("a", "shop.mail", 1, None, lambda: True))
+    assert is_last_attempt(job, ValueError())
+    leave(token)
+    assert not is_last_attempt(job, ValueError())
+
+
+@pytest.mark.parametrize(
+    ("program", "served"),
+    [
+        ("bin/uvicorn", True),
+        ("uvicorn/__main__.py", True),
+        ("bin/granian", True),
+        ("manage.py", False),
+        ("site/__main__.py", False),
+        ("uvicorn.py", False),
+        ("", False),
+    ],
+)
+def test_a_server_program_is_known_by_its_name(run_program, program, served):
+    """An application may import the modules of some of them, and is no server by that."""
+    text = f"""
+        import sys
+        sys.argv[0] = {program!r}
+        from autocron.integration import is_served
+        print(is_served())
+        """
+    assert run_program(text).stdout == f"{served}\n"
+
+
+def test_a_server_program_is_known_by_its_modules(run_program):
+    """Those that nobody else imports."""
+    text = """
+        import sys
+        from autocron.integration import is_served
+        assert not is_served()
+        sys.modules["gunicorn.arbiter"] = sys
+        assert is_served()
+        """
+    assert run_program(text).returncode == 0

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, cast
-from weakref import WeakKeyDictionary, finalize
+from weakref import WeakKeyDictionary, finalize, ref
 
 from flask import Flask, current_app, has_app_context
 
@@ -76,7 +76,7 @@ class Autocron:
         if app in _clients:
             return
         source = Source.of(app)
-        client = connect(FlaskIntegration(source, _settings_of(app)), prefix=PREFIX)
+        client = connect(FlaskIntegration(source, _settings_of(app), app), prefix=PREFIX)
         app.extensions[EXTENSION] = _clients[app] = client
         if not in_worker():
             finalize(app, client.stop).atexit = False  # an app that is gone has no connections
@@ -90,12 +90,18 @@ class FlaskIntegration(Integration):
     Args:
         source: where a worker finds the app.
         settings: what the app has configured; not needed in a worker.
+        app: the app; a worker loads it. It is not kept by this.
     """
 
-    def __init__(self, source: Source, settings: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        settings: Mapping[str, Any] | None = None,
+        app: Flask | None = None,
+    ) -> None:
         self._source = source
         self._settings = settings or {}
-        self._app: Flask | None = None
+        self._app: Callable[[], Flask | None] = (lambda: None) if app is None else ref(app)
 
     def settings(self) -> Mapping[str, Any]:
         """Return what the app has configured."""
@@ -116,13 +122,15 @@ class FlaskIntegration(Integration):
         for loaded in self._source.apps():
             for app in (loaded, *_clients):
                 if app is not None and _clients.get(app) is client:
-                    self._app = app
+                    self._found = app
+                    self._app = ref(app)
                     return
 
     def job_context(self, job: ClaimedJob) -> AbstractContextManager[Any]:
         """Return an application context, for one job."""
-        assert self._app is not None, "no job runs before the app is loaded"
-        return self._app.app_context()
+        app = self._app()
+        assert app is not None, "no job runs before the app is loaded, or after it is gone"
+        return app.app_context()
 
     def should_start(self) -> bool:
         """Whether it is known already that this process serves."""
