@@ -29,6 +29,7 @@ SECONDS_PER_ADDRESS = float(environ.get("NEWSLETTER_SECONDS_PER_ADDRESS", "0.1")
 LARGEST_IMPORT = 10**6
 
 DEFAULT_FROM_EMAIL = "Fieldnotes <hello@example.org>"
+# Django 6.1 has MAILERS for what follows; older ones do not, and these names work until Django 2028.
 if SMTP := environ.get("NEWSLETTER_SMTP", ""):  # such as localhost:25
     EMAIL_HOST, _, EMAIL_PORT = SMTP.partition(":")
     EMAIL_TIMEOUT = 30
