@@ -166,6 +166,14 @@ def test_a_database_that_everybody_may_get_is_warned_of(project, root):
     assert f"move it out of {root}" in output
 
 
+def test_settings_of_autotask_are_warned_of(project):
+    """They do nothing any more."""
+    write_site(project, "AUTOTASK_IS_ACTIVE = True")
+    output = manage(project, "check")
+    assert "(autocron.W003)" in output
+    assert "AUTOTASK_IS_ACTIVE" in output
+
+
 # When it is a server --------------------------------------------------------------------------
 
 
@@ -203,6 +211,17 @@ def test_an_unknown_server_starts_with_its_first_request(project):
     assert not project.has_started(DATABASE)
     assert site.call("echo", "hi") == "hi"
     assert len(wait_until(site.workers)) == 2
+
+
+def test_the_runserver_of_another_app_serves_as_well(project):
+    """Such as daphne's, in the place of Django's."""
+    daphne = "INSTALLED_APPS.insert(0, 'daphne')"
+    write_site(project, daphne, "ASGI_APPLICATION = 'site_of_shop.asgi.application'")
+    assert "django_autocron" in script(project, "import django_autocron; print(django_autocron)")
+    assert not project.has_started(DATABASE)
+    site = serve(project)
+    assert "daphne" in site.server.output.lower()
+    wait_until(lambda: site.has_run("tasks.tick"), or_show=lambda: site.server.output)
 
 
 def test_a_command_that_serves_a_copy_starts_nothing(project):

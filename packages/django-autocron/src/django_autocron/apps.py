@@ -6,7 +6,7 @@ from django.apps import AppConfig
 from django.core import checks
 from django.utils.module_loading import autodiscover_modules
 
-from django_autocron.checks import check_settings, check_surroundings
+from django_autocron.checks import check_ancestor, check_settings, check_surroundings
 from django_autocron.project import project
 from django_autocron.serving import start_when_serving
 
@@ -30,8 +30,8 @@ class AutocronConfig(AppConfig):
 
     def ready(self) -> None:
         """Import the tasks of all apps, and start the workers if this process serves."""
-        checks.register(check_settings, "autocron")
-        checks.register(check_surroundings, "autocron")
+        for check in (check_settings, check_surroundings, check_ancestor):
+            checks.register(check, "autocron")
         project.connect_to_apps()
         autodiscover_modules("tasks")
         start_when_serving(project)

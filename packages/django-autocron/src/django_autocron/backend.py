@@ -32,7 +32,7 @@ from django_autocron.framework import (
     task_enqueued,
 )
 from django_autocron.results import change, moment, new_result, result_of
-from django_autocron.running import FrameworkTask, register, registered
+from django_autocron.running import FrameworkTask, registered
 
 _OPTIONS = {
     *("retries", "backoff", "retry_on", "give_up_on", "timeout", "on_crash"),
@@ -113,10 +113,13 @@ class AutocronBackend(BaseTaskBackend):
 
     def validate_task(self, task: AnyTask) -> None:
         """Raise `InvalidTask` if a task cannot be run; or else make it known to this process."""
+        self._validated(task)
+
+    def _validated(self, task: AnyTask) -> tuple[FrameworkTask, Options]:
+        """Return a task as this process knows it, and the options of its jobs."""
         super().validate_task(task)
         try:
-            self._options_of(task)
-            register(task, self._defaults)
+            return registered(task, self._defaults), self._options_of(task)
         except AutocronError as error:
             raise InvalidTask(str(error)) from error
 
@@ -127,11 +130,11 @@ class AutocronBackend(BaseTaskBackend):
             TypeError: the arguments do not fit the function, or are not such that JSON has them.
             StoreError: the job is not known to be stored, and most likely will not run.
         """
-        self.validate_task(task)
+        known, options = self._validated(task)
         if self._problems:
             raise ImproperlyConfigured("; ".join(self._problems))
         args, kwargs = plain([list(args), kwargs])
-        job = registered(task).job(tuple(args), kwargs, self._options_of(task))
+        job = known.job(tuple(args), kwargs, options)
         result = new_result(job.id, task, self.alias, args, kwargs)
         if current_client().runs_in_caller:
             change(result, enqueued_at=timezone.now())

@@ -25,13 +25,23 @@ def check_settings(**_options: Any) -> list[checks.CheckMessage]:
     return []
 
 
+def check_ancestor(**_options: Any) -> list[checks.CheckMessage]:
+    """Warn of settings of autotask, `autocron.W003`: whoever comes from there may think that they still do something."""
+    left = sorted(name for name in dir(settings) if name.startswith("AUTOTASK_"))
+    if not left:
+        return []
+    text = f"Nothing reads the settings of autotask any more: {', '.join(left)}."
+    hint = f"Remove them. What can be set now stands in {SETTING}."
+    return [checks.Warning(text, hint=hint, id="autocron.W003")]
+
+
 def check_surroundings(**_options: Any) -> list[checks.CheckMessage]:
     """Warn of a folder that is missing, `autocron.W001`, or that everybody can read, `autocron.W002`."""
+    found: list[checks.CheckMessage] = []
     try:
         database = given_settings()["database"]
     except SettingsError:
-        return []  # E001 or E002
-    found: list[checks.CheckMessage] = []
+        return found  # E001 or E002
     if not database.parent.is_dir():
         hint = "Make it, or the first call of a task fails."
         text = f"The folder of {SETTING}['DATABASE'] does not exist: {database.parent}"

@@ -104,16 +104,16 @@ def _fail(result: AnyResult, error: BaseException) -> None:
     change(result, status=TaskResultStatus.FAILED, finished_at=timezone.now())
 
 
-def register(task: AnyTask, options: Options) -> None:
-    """Have workers and `get_result` find a task, under the name that other tasks of that function have."""
+def registered(task: AnyTask, options: Options) -> FrameworkTask:
+    """Return a task as workers and `get_result` find it, under the name that all tasks of its function have.
+
+    Raises:
+        InvalidTask: (autocron's) a worker could not find it, or its name is taken.
+    """
     name = registry.name_of(task.func)
     known = registry.find_task(name)
-    if not isinstance(known, FrameworkTask) or known.function is not task.func:
-        registry.register_task(FrameworkTask(task, name, options))
-
-
-def registered(task: AnyTask) -> FrameworkTask:
-    """Return what `register` has made known."""
-    known = registry.find_task(registry.name_of(task.func))
-    assert isinstance(known, FrameworkTask), "it has been validated"
-    return known
+    if isinstance(known, FrameworkTask) and known.function is task.func:
+        return known
+    made = FrameworkTask(task, name, options)
+    registry.register_task(made)
+    return made
