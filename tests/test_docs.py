@@ -111,6 +111,15 @@ def test_the_guide_lists_all_settings():
     ]
 
 
+def test_the_guide_for_django_lists_all_checks():
+    """The table has the id of each, and of no other."""
+    table = (ROOT / "docs/frameworks/django.md").read_text()
+    shown = re.findall(r"^\| `(autocron\.[EW]\d+)` \|", table, re.MULTILINE)
+    code = (ROOT / "packages/django-autocron/src/django_autocron").glob("*.py")
+    ids = {each for file in code for each in re.findall(r'"(autocron\.[EW]\d+)"', file.read_text())}
+    assert shown == sorted(ids)
+
+
 @pytest.mark.parametrize("page", ["docs/guide/admin-tool.md", "docs/reference/command.md"])
 def test_no_verb_of_the_admin_tool_is_missing(page):
     """Each has a line in the guide, and a section in the reference."""

@@ -238,3 +238,25 @@ def test_with_pytest_django(project):
     done = project.run(*command, "shop/test_pytest.py")
     assert done.returncode == 0, done.stdout
     assert "4 passed" in done.stdout
+
+
+FORGETFUL = """
+import tasks
+from django.test import TestCase, override_settings
+
+
+@override_settings(AUTOCRON={"ENABLED": False})
+class ForgetfulTest(TestCase):
+    def test_task(self):
+        self.assertTrue(tasks.echo("hi").ready)
+"""
+
+
+def test_an_override_that_does_not_name_the_database_makes_none(project):
+    """The project names one; what a test says in its place does not lead to another in `BASE_DIR`."""
+    with (project.folder / "site_of_shop/settings.py").open("a") as settings:
+        settings.write("\nAUTOCRON = {'DATABASE': 'jobs.db'}\n")
+    project.write("shop/tests.py", FORGETFUL)
+    done = project.run("manage.py", "test")
+    assert done.returncode == 0, done.stdout
+    assert list(project.folder.glob("*.db*")) == []

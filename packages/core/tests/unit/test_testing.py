@@ -290,3 +290,19 @@ def test_an_error_of_one_call_is_not_that_of_the_next(tasks):
         with pytest.raises(ValueError, match="no luck"):
             tasks.fail("no luck")
         assert tasks.note("a").ready
+
+
+def test_nothing_runs_within_capture_though_the_application_is_disabled(path, make_module):
+    """An app that sets `enabled=False` for its tests may capture in some of them."""
+    note = make_module(TEXT).note
+    autocron.start(path, enabled=False)
+    try:
+        with capture() as calls:
+            result = note("hi")
+            assert result.status == "WAITING"
+            assert drain() == 1
+            assert result.result == 1
+        assert [call.args for call in calls] == [("hi",)]
+        assert note("there").result == 2
+    finally:
+        autocron.stop()

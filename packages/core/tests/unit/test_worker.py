@@ -16,9 +16,19 @@ from autocron.errors import (
     TaskNotFound,
     TimeLimitExceeded,
 )
-from autocron.model import Failed, NewJob, Options, Retrying, Schedule
+from autocron.model import (
+    ClaimedJob,
+    Failed,
+    JobStatus,
+    NewJob,
+    Options,
+    Retrying,
+    Schedule,
+    Settled,
+)
 from autocron.policy import Policy
 from autocron.running import scheduler
+from autocron.running.report import report
 from autocron.running.worker import Surroundings, Worker
 from autocron.stores.sqlite import SqliteStore
 
@@ -203,6 +213,14 @@ def test_a_failed_job_is_tried_again(world, told):
         (2, pauses[0]),
         (3, pauses[1]),
     ]
+
+
+def test_no_pause_is_told_to_be_negative(told):
+    """The job may be settled after the moment at which it was to be tried again."""
+    job = ClaimedJob("late", "bad", "[[],{}]", attempt=1, retries=1)
+    outcome = Retrying(Failed("ValueError: no", "..."), run_at=9.5)
+    report(job, outcome, Settled(JobStatus.WAITING, awaited=False), now=10.0)
+    assert [details["pause"] for name, details in told if name == "job.retrying"] == [0.0]
 
 
 def test_who_waits_is_told(world):

@@ -69,7 +69,8 @@ class Project:
 
     def _settings_for_tests(self, given: dict[str, Any]) -> dict[str, Any]:
         """Keep the jobs of tests out of the project's own database; one that a test has set is its own affair."""
-        if given["database"] != self._own_database:
+        is_named = "DATABASE" in getattr(settings, SETTING, {})
+        if is_named and given["database"] != self._own_database:
             return given
         self._tests = TestDatabase()
         return given | {"database": self._tests.path, "durability": "normal"}

@@ -29,9 +29,14 @@ def report(
         case Released() if not is_cancelled:
             events.emit("job.released", id=job.id, task=job.task)
         case Retrying(Failed(error), run_at) if not is_cancelled:
-            pause, number = 0.0 if run_at is None else run_at - now, job.attempt + 1
+            pause = 0.0 if run_at is None else max(0.0, run_at - now)
             events.emit(
-                "job.retrying", id=job.id, task=job.task, error=error, next=number, pause=pause
+                "job.retrying",
+                id=job.id,
+                task=job.task,
+                error=error,
+                next=job.attempt + 1,
+                pause=pause,
             )
         case Failed(error, traceback):
             events.emit("job.failed", id=job.id, task=job.task, error=error, traceback=traceback)

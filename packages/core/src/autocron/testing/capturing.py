@@ -120,7 +120,7 @@ def capture() -> Iterator[CapturedCalls]:
         assert [call.args for call in calls.of(send_mail)] == [("a@example.org",)]
         ```
     """
-    with _temporary(Client) as client:
+    with _temporary(Client, enabled=True) as client:
         calls = CapturedCalls(client)
         try:
             yield calls
