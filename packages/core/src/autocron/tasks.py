@@ -92,11 +92,12 @@ class Task(Generic[P, R]):
         if filled:
             asked = list(signature.parameters.values())[filled:]
             signature = signature.replace(parameters=asked)
-        self._names = [
+        self.parameters = [
             name
             for name, parameter in signature.parameters.items()
             if parameter.kind in _POSITIONAL
         ]
+        """The names of those that a caller can give by position."""
         self._check = _checker(function, signature)
 
     def __repr__(self) -> str:
@@ -221,7 +222,7 @@ class Task(Generic[P, R]):
     ) -> NewJob:
         """Return a call as a job that is to be handed over, with other options if given; raises what a call does."""
         self._check(*args, **kwargs)
-        text = codec.encode_arguments(self._names, args, kwargs)
+        text = codec.encode_arguments(self.parameters, args, kwargs)
         return NewJob(new_job_id(), self.name, text, options or self.defaults)
 
 

@@ -11,12 +11,14 @@ from contextlib import closing
 import pytest
 
 import autocron
-from autocron.cli import main
+from autocron.cli import main, perform
 from autocron.cli.arguments import VERBS
+from autocron.errors import UnknownJob, UsageError
 from autocron.model import Failed, NewJob, Options, Retrying, Schedule, Succeeded, WorkerInfo
 from autocron.processes.folder import RuntimeFolder
 from autocron.processes.locks import Lock
 from autocron.running import scheduler
+from autocron.settings import load_settings
 
 NOW = 1_795_000_000.0
 NOBODY = 2**22 + 1  # proc_sys_kernel_pid_max(5): no process can have it
@@ -463,3 +465,42 @@ def test_a_locked_database_is_an_error(path, store, capsys):
         assert main(["--database", str(path), "set", "workers", "2"]) == 1
     assert "was locked by another program" in capsys.readouterr().err
     assert store.settings() == {}
+
+
+# For adapters ---------------------------------------------------------------------------------
+
+
+def test_errors_can_be_left_to_whoever_runs_the_command(path, jobs):
+    """A framework has a way of its own to tell of them; what is wrong with the command line is one."""
+    with pytest.raises(
+        UsageError, match=r"usage: shop tool(.|\n)*shop tool: error: .*invalid choice"
+    ):
+        perform(["nothing"], database=path, prog="shop tool")
+    with pytest.raises(UsageError, match="shop tool jobs: error: argument --limit"):
+        perform(["jobs", "--limit", "x"], database=path, prog="shop tool")
+    with pytest.raises(UnknownJob):
+        perform(["job", "missing"], database=path, prog="shop tool")
+    assert perform(["jobs"], database=path, prog="shop tool") == 0
+
+
+def test_the_command_tells_of_them_itself(path, capsys):
+    """With its usage, on the error stream, and a status of its own."""
+    assert main(["nothing"], database=path, prog="shop tool") == 2
+    assert "shop tool: error: " in capsys.readouterr().err
+
+
+def test_it_can_be_quiet(path, jobs, capsys):
+    """What changes something says nothing then; what is there to show something shows it."""
+    assert perform(["purge", "--yes"], database=path, prog="tool", quiet=True) == 0
+    assert capsys.readouterr().out == ""
+    assert perform(["jobs"], database=path, prog="tool", quiet=True) == 0
+    assert "shop.mail" in capsys.readouterr().out
+
+
+def test_a_database_that_an_application_has_configured_is_not_missed(path, capsys):
+    """It is made when that starts; whoever names one himself has to name the right one."""
+    configured = load_settings({"database": path})
+    assert main(["status"], database=path, configured=configured) == 1
+    assert "it is made when the application starts" in capsys.readouterr().err
+    assert main(["status"], database=path) == 1
+    assert "name the one that the application uses" in capsys.readouterr().err

@@ -6,8 +6,9 @@ import pytest
 
 import autocron
 from autocron.codec import decode_arguments
-from autocron.errors import InvalidOption, UnsupportedValue
+from autocron.errors import ArgumentsMismatch, InvalidOption, UnsupportedValue
 from autocron.model import Options
+from autocron.tasks import Task
 
 TEXT = """
 import autocron
@@ -149,3 +150,30 @@ def test_call_in_an_event_loop_gives_the_value_too(tasks):
         return tasks.fetch.call("x")
 
     assert asyncio.run(handler()) == "X"
+
+
+def with_context(context, a, b=0, *more, c=0):
+    """What an adapter calls with something of its own."""
+    return context, a, b, more, c
+
+
+def test_an_adapter_may_fill_in_the_first_parameters():
+    """Callers do not give them, and are not asked for them; messages name the others rightly."""
+    task = Task(with_context, "shop.with_context", Options(), filled=1)
+    assert task.parameters == ["a", "b"]
+    assert decode_arguments(task.job((1,), {"c": 2}).arguments) == ([1], {"c": 2})
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'a'"):
+        task.job((), {})
+    with pytest.raises(UnsupportedValue, match="argument a "):
+        task.job((object(),), {})
+    task.check_stored((1, 2), {})
+    with pytest.raises(ArgumentsMismatch):
+        task.check_stored((), {})
+
+
+def test_a_call_can_be_made_a_job_with_other_options():
+    """Those of its task stay as they are."""
+    task = Task(with_context, "shop.with_context", Options(retries=3), filled=1)
+    assert task.job((1,), {}).options.retries == 3
+    assert task.job((1,), {}, Options(priority=5)).options == Options(priority=5)
+    assert task.defaults == Options(retries=3)

@@ -14,6 +14,8 @@ from autocron.processes.locks import is_held
 from autocron.testing import capture, drain, eager
 
 TEXT = """
+import threading
+
 import autocron
 
 ran = []
@@ -46,6 +48,14 @@ def interrupt():
 async def interrupt_in_loop():
     ran.append("begun")
     raise KeyboardInterrupt
+
+begun, may_end = threading.Event(), threading.Event()
+
+@autocron.delay
+def meet(text):
+    begun.set()
+    assert may_end.wait(30)
+    return text
 
 @autocron.delay
 def leave():
@@ -282,6 +292,20 @@ def test_what_is_raised_can_be_left_to_the_handle(tasks):
         assert (result.status, result.error) == ("ERROR", "ValueError: no luck")
         with pytest.raises(JobFailed):
             result.wait(0)
+
+
+def test_an_error_of_one_thread_is_not_that_of_another(tasks):
+    """Calls of several threads may run at a time."""
+    results = []
+    with eager():
+        thread = threading.Thread(target=lambda: results.append(tasks.meet("a").result))
+        thread.start()
+        assert tasks.begun.wait(30)
+        with pytest.raises(ValueError, match="no luck"):
+            tasks.fail("no luck")
+        tasks.may_end.set()
+        thread.join()
+    assert results == ["a"]
 
 
 def test_an_error_of_one_call_is_not_that_of_the_next(tasks):

@@ -101,11 +101,11 @@ class DjangoIntegration(Integration):
     ) -> None:
         self._module = module
         self._main = main
-        self._given = given
+        self._given = given or {}
 
     def settings(self) -> Mapping[str, Any]:
         """Return what the project has configured."""
-        return given_settings() if self._given is None else self._given
+        return self._given
 
     def describe(self) -> dict[str, Any]:
         """Return where a worker finds the settings."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -150,12 +151,15 @@ def eager(*, raise_errors: bool = True) -> Iterator[None]:
 class _RaisingClient(Client):
     """Lets out what jobs raise that it runs itself."""
 
+    _raised = threading.local()
+
     def _run_here(self, job: NewJob) -> Result[Any]:
-        self._raised: BaseException | None = None
+        self._raised.error = None
         result = super()._run_here(job)
-        raised, self._raised = self._raised, None
-        if raised is not None:
-            raise raised
+        error: BaseException | None = self._raised.error
+        self._raised.error = None
+        if error is not None:
+            raise error
         return result
 
     def _tell_of_failure(self, job: Job) -> None:
@@ -166,7 +170,7 @@ class _RaisingClient(Client):
         try:
             yield
         except BaseException as error:  # the boundary around the application's code
-            self._raised = error
+            self._raised.error = error
             raise
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from inspect import Parameter, signature
 from pprint import pformat
 
 from django.conf import settings
@@ -98,7 +96,9 @@ def arguments_of(job: Job) -> list[Value]:
     """Return the arguments of a job with their names, as far as this process knows the task."""
     try:
         args, kwargs = codec.decode_arguments(job.arguments)
-        names = _parameters(job.task)
+        names = iter(
+            getattr(find_task(job.task), "parameters", ())
+        )  # or the task is not known here
         named = [(next(names, str(number)), value) for number, value in enumerate(args, 1)]
         return [Value(clean(name), _text(value)) for name, value in [*named, *kwargs.items()]]
     except (UnreadableValue, RecursionError, ValueError):
@@ -117,14 +117,3 @@ def result_of(job: Job) -> Value | None:
 
 def _text(value: object) -> str:
     return clean(pformat(value, width=_WIDTH, sort_dicts=False))
-
-
-def _parameters(task: str) -> Iterator[str]:
-    """Give the names of the positional parameters of a task; none if it is not known here."""
-    known = find_task(task)
-    if known is None:
-        return
-    positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-    for parameter in signature(known.function).parameters.values():
-        if parameter.kind in positional:
-            yield parameter.name
