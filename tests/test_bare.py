@@ -118,14 +118,22 @@ def test_wheels_are_typed_and_bring_no_tests(dist, packages):
         assert {name.partition("/")[0].partition("-")[0] for name in names} == {package}
 
 
-def test_autocron_came_from_the_wheels(bin_folder):
+def test_autocron_came_from_the_wheels(bin_folder, packages):
     """No index was asked for autocron: there is another one, of another version, out there."""
     freeze = [bin_folder / "pip", "freeze"]
     lines = subprocess.run(freeze, check=True, capture_output=True, text=True).stdout.splitlines()
     ours = [line for line in lines if "autocron" in line]
-    assert len(ours) == 2
+    assert len(ours) == len(packages)
     assert all(" @ file://" in line for line in ours)
     subprocess.run([bin_folder / "pip", "check"], check=True)
+
+
+def test_the_pages_of_djangos_admin_are_in_its_wheel(bin_folder):
+    """Templates and styles are not code, and are left out easily."""
+    [package] = bin_folder.parent.glob("lib/*/site-packages/django_autocron")
+    pages = {file.name for file in package.glob("templates/django_autocron/*.html")}
+    assert {"jobs.html", "job.html", "schedules.html", "workers.html"} <= pages
+    assert package.joinpath("static/django_autocron/admin.css").exists()
 
 
 def test_the_command_brings_its_manual_and_its_completion(bin_folder):

@@ -65,6 +65,7 @@ async def asgi(scope, receive, send):
 """
 
 WERKZEUG = """
+import sys
 
 from werkzeug.serving import run_simple
 
