@@ -51,7 +51,9 @@ def test_ci_runs_the_test_command_and_then_the_rest(root, tmp_path):
     run = subprocess.run([tmp_path / ".ci/run"], check=True, capture_output=True, text=True)
     first, second, third = run.stdout.splitlines()
     assert first == "from the README"
-    assert second.startswith("tox run-parallel --parallel 2 --parallel-no-spinner -m matrix --skip-env")
+    assert second.startswith(
+        "tox run-parallel --parallel 2 --parallel-no-spinner -m matrix --skip-env"
+    )
     assert third.startswith("tox run -e soak")
 
 

@@ -580,7 +580,7 @@ def test_workers_run_without_a_web_process(project):
 
 
 def test_workers_of_a_command_are_quiet_if_they_are_to_be(project):
-    """With -v 0 nothing is said."""
+    """With -v 0 nothing is said but of errors."""
     runs = project.start("manage.py", "autocron", "run", "-v", "0")
     assert script(project, "import tasks; print(tasks.echo('hi').wait(30))") == "hi\n"
     runs.end(signal.SIGTERM)

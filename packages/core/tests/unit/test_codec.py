@@ -287,6 +287,21 @@ def test_arguments_must_have_their_shape():
             decode_arguments(text)
 
 
+def test_other_types_are_not_read_without_their_module(run_program):
+    """They would not be what they were."""
+    program = """
+        import sys
+        sys.modules["decimal"] = None
+        from autocron.codec import decode
+        from autocron.errors import UnreadableValue
+        try:
+            decode('{"$":"Decimal","v":"1"}')
+        except UnreadableValue:
+            print("refused")
+        """
+    assert run_program(program).stdout == "refused\n"
+
+
 @pytest.mark.parametrize("kind", ["Markup", "SafeString"])
 def test_strings_of_templates_can_be_read_without_their_package(run_program, kind):
     """By the tool, which only shows them; adapters test what becomes of them in an application."""

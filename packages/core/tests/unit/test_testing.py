@@ -1,7 +1,8 @@
 """`capture`, `drain` and `eager`, without a framework."""
 
+import sqlite3
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -247,14 +248,29 @@ def test_it_is_a_worker_among_others(tasks, path, started):
     assert not is_held(folder.worker_lock(HIGHEST_NUMBER))
 
 
-def test_somebody_who_waits_is_told(tasks, started):
-    """`wait()` in another thread returns."""
+def test_somebody_who_waits_is_told(tasks, path, started, until):
+    """`wait()` in another thread returns, and does not have to look for itself after half a minute."""
     result, outcomes = tasks.note("a"), []
-    thread = threading.Thread(target=lambda: outcomes.append(result.wait(30)))
+    thread = threading.Thread(target=lambda: outcomes.append(result.wait(10)))
     thread.start()
+    with closing(sqlite3.connect(path)) as database:
+        until(lambda: database.execute("SELECT awaited FROM autocron_jobs").fetchall() == [(1,)])
     drain()
     thread.join()
     assert outcomes == [1]
+
+
+def test_what_is_handed_over_in_the_background_is_waited_for(tasks, path):
+    """Calls before the first job, calls that a job makes, and calls that are captured."""
+    autocron.start(path, autostart=False, handover="background")
+    for _ in range(20):
+        tasks.relay("a")
+    assert drain() == 40
+    with capture() as calls:
+        for _ in range(20):
+            tasks.note("a")
+        assert len(calls) == 20
+    autocron.stop()
 
 
 def test_without_a_database_there_is_nothing_to_drain():

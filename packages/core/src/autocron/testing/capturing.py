@@ -179,7 +179,7 @@ def _temporary(kind: type[Client], **settings: Any) -> Iterator[Client]:
     """Have all calls go to an empty database, with the settings of the application in all else."""
     integration, given = _application()
     with tempfile.TemporaryDirectory(prefix="autocron-") as folder:
-        given |= {"database": Path(folder, "test.db"), "autostart": False, "durability": "normal"}
+        given |= {"database": Path(folder, "test.db"), "durability": "normal"}
         client = kind(integration, given | settings, autostart=False)
         before = stand_in(client)
         try:

@@ -16,7 +16,7 @@ from django_autocron.extension import loaded_settings
 from django_autocron.project import project
 
 _INTERRUPTED = 130
-_LOG_LEVELS = {2: "info", 3: "debug"}
+_LOG_LEVELS = {0: "error", 2: "info", 3: "debug"}
 
 
 class Command(BaseCommand):
