@@ -16,15 +16,25 @@ class ShopTest(TestCase):
         assert Client().get("/call/echo?text=hi").status_code == 200
 """
 
+CLIENT = """
+from django.test import Client
+
+assert Client().get("/call/echo?text=hi").status_code == 200
+"""
+
 LIVE_TEST = """
 from urllib.request import urlopen
 
+from autocron.app import current_client
+from autocron.processes.folder import RuntimeFolder
 from django.test import LiveServerTestCase
 
 
 class LiveTest(LiveServerTestCase):
     def test_request(self):
         assert urlopen(f"{self.live_server_url}/call/echo?text=hi").status == 200
+        database = current_client().settings.database
+        assert not RuntimeFolder.of(database).supervisor_lock.exists()
 """
 
 GUNICORN = "-m gunicorn --bind 127.0.0.1:{port}"
@@ -59,6 +69,7 @@ class TestContract(AdapterContract):
         "shell": "manage.py shell",
         "setup": "-c 'import site_of_shop.wsgi'",
         "script": "-",
+        "client": "client.py",
         "pytest": "-m pytest -p no:cacheprovider --ds site_of_shop.settings shop/tests.py",
     }
     silent_input = f"{SETUP}\nimport tasks\n\ntasks.echo('kept')\n"
@@ -67,3 +78,4 @@ class TestContract(AdapterContract):
         """Write a site with an app that imports the tasks, and tests."""
         write_site(project)
         project.write("shop/tests.py", TEST + LIVE_TEST)
+        project.write("client.py", SETUP + CLIENT)

@@ -2,12 +2,14 @@
 
 import json
 import signal
+import time
 from contextlib import closing
 
 import httpx
 import pytest
 from django_site import script, write_site
 
+from autocron.processes.table import processes_with_open
 from autocron.testing import Project, free_port, wait_until
 from autocron.testing.contract import TASKS, Site
 
@@ -26,6 +28,13 @@ def connection_before(text):
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     return before
+
+
+@autocron.delay
+def queries(text):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return len(connection.queries)
 
 
 @autocron.delay
@@ -239,7 +248,6 @@ from django.conf import settings
 from django.core.management import execute_from_command_line
 from django.http import HttpResponse
 from django.urls import path
-from pathlib import Path
 
 settings.configure(
     BASE_DIR=Path(__file__).parent,
@@ -313,6 +321,33 @@ def test_connections_are_closed_around_jobs_as_around_requests(project, task, ma
     )
     site = serve(project)
     assert [site.call(task) for _ in range(3)] == [False, is_kept, is_kept]
+
+
+def test_no_connection_is_held_while_nothing_is_done(project):
+    """It is closed after its job already, and not only before the next."""
+    write_site(project, "DATABASES['default']['CONN_MAX_AGE'] = 0")
+    site = serve(project)
+    site.call("connection_before")
+    workers, database = wait_until(site.workers), project.folder / "shop.sqlite3"
+    assert database.exists()
+    wait_until(lambda: workers.isdisjoint(processes_with_open([database])))
+
+
+def test_a_connection_that_has_become_too_old_is_not_used(project):
+    """One that was kept for the next job is closed before that, if it has waited for too long."""
+    write_site(project, "DATABASES['default']['CONN_MAX_AGE'] = 0.5", "AUTOCRON = {'WORKERS': 1}")
+    site = serve(project)
+    site.call("connection_before")
+    until = time.monotonic() + 0.6
+    wait_until(lambda: time.monotonic() > until)  # its age is all that there is to wait for
+    assert site.call("connection_before") is False
+
+
+def test_queries_are_not_kept_for_ever(project):
+    """With `DEBUG`, Django lists them for each request; here it does for each job."""
+    write_site(project, "DATABASES['default']['CONN_MAX_AGE'] = None", "AUTOCRON = {'WORKERS': 1}")
+    site = serve(project)
+    assert [site.call("queries") for _ in range(3)] == [1, 1, 1]
 
 
 def test_a_language_does_not_outlive_its_job(project):
