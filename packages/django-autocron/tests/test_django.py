@@ -284,13 +284,12 @@ def test_a_site_in_one_file_works(project, options):
 
 
 def test_calls_that_are_made_while_apps_are_loaded_are_stored(project):
-    """A module may call a task while it is imported."""
+    """A module may call a task while it is imported, and the process do nothing else."""
     project.write("shop/__init__.py", "import autocron\n")
     project.write("shop/models.py", "import tasks\n\ntasks.echo('early')\n")
-    assert (
-        script(project, "import autocron; print(autocron.jobs()[0].arguments)")
-        == '[["early"],{}]\n'
-    )
+    script(project, "")
+    with project.store(DATABASE) as store:
+        assert [job.arguments for job in store.latest(9)] == ['[["early"],{}]']
 
 
 def test_the_tasks_of_each_app_are_imported(project):
@@ -325,6 +324,7 @@ def test_connections_are_closed_around_jobs_as_around_requests(project, task, ma
 
 def test_no_connection_is_held_while_nothing_is_done(project):
     """It is closed after its job already, and not only before the next."""
+    project.write("tasks.py", TASKS.partition("@autocron.every")[0] + MORE_TASKS)  # no other jobs
     write_site(project, "DATABASES['default']['CONN_MAX_AGE'] = 0")
     site = serve(project)
     site.call("connection_before")
