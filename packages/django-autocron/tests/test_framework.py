@@ -145,6 +145,21 @@ def test_a_worker_runs_what_is_enqueued(project):
     run(project, text)
 
 
+def test_times_are_as_the_site_has_its_times(project):
+    """Naive, and local, in a site that does not use time zones; one that is given is understood so."""
+    write_site(project, tasks_setting(), "USE_TZ = False", "TIME_ZONE = 'Asia/Tokyo'")
+    text = """
+        from datetime import datetime, timedelta
+        before = datetime.now()
+        later = before + timedelta(hours=1)
+        result = tasks.add.using(run_after=later).enqueue(1)
+        assert before <= result.enqueued_at <= datetime.now()
+        found = tasks.add.get_result(result.id)
+        assert found == result and found.task.run_after == later
+        """
+    run(project, text)
+
+
 def test_everything_is_supported(project):
     """Deferring, coroutines, results and priorities."""
     text = """
@@ -296,6 +311,10 @@ def test_arguments_must_be_those_of_the_framework(project):
         assert "missing" in raised(TypeError, tasks.look.enqueue)
         assert autocron.jobs() == []
         assert tasks.add.enqueue((1,), b=(2,)).args == [[1]]
+        from django.db.models import TextChoices
+        size = TextChoices("Size", [("S", "s")]).S
+        assert tasks.add.enqueue(size).args == ["s"]
+        assert autocron.jobs()[0].arguments == '[["s"],{}]'
         """
     write_site(project, tasks_setting())
     run(project, text)

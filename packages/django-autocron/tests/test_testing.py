@@ -1,10 +1,12 @@
 """Tests as users write them: with Django's test cases and with pytest-django."""
 
+import os
 from contextlib import closing
 
 import pytest
-from django_site import write_site
+from django_site import script, write_site
 
+from autocron.processes.locks import Lock
 from autocron.testing import Project
 from autocron.testing.contract import TASKS
 
@@ -260,3 +262,45 @@ def test_an_override_that_does_not_name_the_database_makes_none(project):
     done = project.run("manage.py", "test")
     assert done.returncode == 0, done.stdout
     assert list(project.folder.glob("*.db*")) == []
+
+
+def test_databases_of_tests_do_not_pile_up(project):
+    """That of a run is deleted at its end; so are those of processes that were killed, and no others."""
+    folder = project.folder / "tmp"
+    alive, dead = folder / "autocron-tests-alive", folder / "autocron-tests-dead"
+    for each in (alive, dead):
+        each.mkdir(parents=True)
+    lock = Lock(alive / "lock")
+    lock.acquire(wait=True)
+    for each in (alive, dead):
+        os.utime(each, (0, 0))
+    project.write("shop/tests.py", CASES)
+    done = project.run("manage.py", "test", TMPDIR=str(folder))
+    lock.release()
+    assert done.returncode == 0, done.stdout
+    assert list(folder.glob("autocron-*")) == [alive]
+
+
+FORK = """
+import os
+
+from django.test.utils import setup_test_environment
+
+setup_test_environment()
+import autocron
+import tasks
+
+tasks.echo("parent")
+pid = os.fork()
+if pid == 0:
+    tasks.echo("child")
+    assert [job.arguments for job in autocron.jobs()] == ['[["child"],{}]']
+    raise SystemExit(5)
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 5
+assert [job.arguments for job in autocron.jobs()] == ['[["parent"],{}]']
+"""
+
+
+def test_a_forked_process_has_a_database_of_its_own(project):
+    """As those of `test --parallel`; the end of one takes nothing from another."""
+    script(project, FORK)
