@@ -1,7 +1,10 @@
 """What is special to Django: settings, checks, connections, transactions, commands, and when it is a server."""
 
 import json
+import os
 import signal
+import subprocess
+import sys
 import time
 from contextlib import closing
 
@@ -566,6 +569,24 @@ def test_options_of_all_commands_are_understood_before_and_after_the_verb(projec
     ):
         assert manage(project, *words) == ""
     assert "tasks.echo" in manage(project, "autocron", "jobs", "-v0", "--no-color", "--traceback")
+
+
+def on_terminal(project, *arguments):
+    """Run a management command on a terminal; return what that has got."""
+    ours, theirs = os.openpty()
+    with open(ours, "rb", buffering=0) as terminal:
+        command = [sys.executable, "manage.py", *arguments]
+        environ = os.environ | {"TERM": "xterm", "NO_COLOR": ""}
+        subprocess.run(command, cwd=project.folder, stdout=theirs, env=environ, check=True)
+        os.close(theirs)
+        return terminal.read(65536).decode()
+
+
+def test_colours_can_be_left_out(project):
+    """With Django's own option."""
+    script(project, "import tasks; tasks.echo('hi')")
+    assert "\x1b[" in on_terminal(project, "autocron", "jobs")
+    assert "\x1b[" not in on_terminal(project, "autocron", "jobs", "--no-color")
 
 
 def test_what_is_wrong_is_an_error_of_the_command(project):
