@@ -246,6 +246,7 @@ def test_a_command_that_serves_a_copy_starts_nothing(project):
 
 SINGLE_FILE = """
 import sys
+from pathlib import Path
 
 from django.conf import settings
 from django.core.management import execute_from_command_line
