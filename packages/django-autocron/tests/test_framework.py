@@ -341,6 +341,29 @@ def test_a_task_of_a_module_that_is_not_imported_yet_is_found(project):
     run(project, text)
 
 
+def test_a_task_of_another_backend_can_be_called_for_ours(project):
+    """Declared for one that only keeps what it gets, say: workers find it all the same."""
+    framework = run(project, "print(task.__module__.partition('.base')[0])").split()[-1]
+    dummy = {"BACKEND": f"{framework}.backends.dummy.DummyBackend"}
+    ours = {"BACKEND": "django_autocron.AutocronBackend"}
+    setting = f"TASKS = {{'default': {dummy!r}, 'background': {ours!r}}}\n{BACKPORT}"
+    write_site(project, setting, WITH_WORKERS)
+    text = """
+        result = ended(tasks.look.using(backend="background").enqueue("hi"))
+        assert result.return_value[1:4] == [result.id, "RUNNING", ["hi"]], result.errors
+        assert tasks.look.enqueue("kept").status == "READY"
+        print(result.id)
+        """
+    job_id = run(project, text).split()[-1]
+    assert "SUCCESSFUL 1 AutocronBackend" in (project.folder / "signals.txt").read_text()
+    text = f"""
+        found = task_backends["background"].get_result({job_id!r})
+        assert found.task.backend == found.backend == "background"
+        assert found.return_value[1] == {job_id!r}
+        """
+    run(project, text)
+
+
 def test_options_are_defaults_for_all_tasks(project):
     """A task says otherwise with `using`."""
     options = {"retries": 3, "timeout": 5, "give_up_on": ["builtins.KeyError"]}

@@ -206,7 +206,7 @@ def find_task(
     task, reason = registry.find_task(name), "no module that was imported defines it"
     if task is None and is_known(name):
         reason = _import_module_of(name)
-        task = registry.find_task(name)
+        task = registry.find_task(name) or registry.adopted_task(name)
     if task is None:
         raise TaskNotFound(task=name, reason=reason)
     return task

@@ -47,6 +47,7 @@ class _Origin:
 
 _tasks: dict[str, tuple[RegisteredTask, _Origin]] = {}
 _schedules: dict[str, Schedule] = {}
+_adopters: list[Callable[[str], RegisteredTask | None]] = []
 
 
 def name_of(function: Callable[..., Any]) -> str:
@@ -136,6 +137,20 @@ def find_task(name: str) -> RegisteredTask | None:
     """Return the task of that name, or None."""
     found = _tasks.get(name)
     return found[0] if found else None
+
+
+def add_adopter(adopt: Callable[[str], RegisteredTask | None]) -> None:
+    """Have `adopt(name)` asked for a task that no decorator of ours has registered, for adapters; twice does no harm.
+
+    It is asked only for names that the application has handed over calls of.
+    """
+    if adopt not in _adopters:
+        _adopters.append(adopt)
+
+
+def adopted_task(name: str) -> RegisteredTask | None:
+    """Return the task of that name that an adapter knows of, or None."""
+    return next(filter(None, (adopt(name) for adopt in _adopters)), None)
 
 
 def find_schedule(name: str) -> Schedule | None:

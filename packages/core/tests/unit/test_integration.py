@@ -3,6 +3,7 @@ from contextlib import nullcontext
 
 import pytest
 
+from autocron import registry
 from autocron.current import CurrentJob, enter, leave
 from autocron.errors import Cancel, Retry, TaskNotFound
 from autocron.integration import (
@@ -157,3 +158,26 @@ def test_a_server_program_is_known_by_its_modules(run_program):
         assert is_served()
         """
     assert run_program(text).returncode == 0
+
+
+def test_an_adapter_may_know_tasks_that_no_decorator_has_registered(make_module):
+    """It is asked for what the application has handed over, and for nothing else."""
+    module = make_module("import autocron\n@autocron.delay\ndef f(): ...\ndef plain(): ...\n")
+    asked = []
+
+    def adopt(name):
+        asked.append(name)
+        return module.f if name.endswith("plain") else None
+
+    registry.add_adopter(adopt)
+    registry.add_adopter(adopt)
+    try:
+        name = f"{module.__name__}.plain"
+        assert find_task(name, lambda _: True) is module.f
+        assert find_task(module.f.name, lambda _: True) is module.f
+        for known in (False, True):
+            with pytest.raises(TaskNotFound):
+                find_task(f"{module.__name__}.other", lambda _, known=known: known)
+    finally:
+        registry._adopters.remove(adopt)
+    assert asked == [name, f"{module.__name__}.other"]

@@ -16,13 +16,14 @@ from django.conf import settings
 from django.core import mail
 from django.db import close_old_connections, reset_queries, transaction
 from django.utils import timezone, translation
+from django.utils.module_loading import import_string
 
 from autocron.app import in_worker
 from autocron.coroutines import run_coroutine
 from autocron.errors import SettingsError, shown
 from autocron.integration import Integration, load_main
 from autocron.model import ClaimedJob
-from autocron.registry import find_task
+from autocron.registry import RegisteredTask, find_task
 from autocron.settings import LoadedSettings, load_settings
 
 SETTING = "AUTOCRON"
@@ -82,6 +83,16 @@ def loaded_settings() -> LoadedSettings:
 def runs_tests() -> bool:
     """Whether Django's test environment is set up, by its own test runner or by pytest-django."""
     return hasattr(mail, "outbox")
+
+
+def adopt(name: str) -> RegisteredTask | None:
+    """Return a task of Django's framework that was declared for another backend, and is called for ours."""
+    try:
+        from django_autocron.running import adopted
+
+        return adopted(import_string(name))
+    except ImportError:  # there is no such task, or no framework
+        return None
 
 
 class DjangoIntegration(Integration):

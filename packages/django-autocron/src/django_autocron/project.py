@@ -14,10 +14,12 @@ from autocron.app import add_finder, calls_wait, connect, in_worker
 from autocron.client import Client
 from autocron.errors import SettingsError
 from autocron.integration import describe_main
+from autocron.registry import add_adopter
 from django_autocron.extension import (
     NAME,
     SETTING,
     DjangoIntegration,
+    adopt,
     given_settings,
     runs_tests,
 )
@@ -41,6 +43,7 @@ class Project:
         with suppress(SettingsError):  # the checks tell, or whoever needs a client
             self._own_database = given_settings()["database"]
         add_finder(self.client)
+        add_adopter(adopt)
         setting_changed.connect(self._forget)
         if in_worker() or calls_wait():
             self.client()

@@ -20,6 +20,7 @@ from django_autocron.framework import (
     AnyResult,
     AnyTask,
     BaseTaskBackend,
+    Task,
     TaskContext,
     TaskError,
     TaskResultStatus,
@@ -71,7 +72,7 @@ class FrameworkTask(CoreTask[..., Any]):
         """Return the result of the job that is being run here, and its backend."""
         current, client = current_job(), current_client()
         assert current is not None, "it is run by a job"
-        backend, job = task_backends[self.declared.backend], client.job(current.id)
+        backend, job = _backend_of(self.declared), client.job(current.id)
         if job is not None:
             attempts = client.attempts(job.id)
             return result_of(job, attempts, self.declared, backend.alias), type(backend)
@@ -87,6 +88,23 @@ class FrameworkTask(CoreTask[..., Any]):
             context = (TaskContext(task_result=result),)
         value = self.function(*context, *args, **kwargs)
         return run_coroutine(value) if inspect.iscoroutine(value) else value
+
+
+def _backend_of(declared: AnyTask) -> BaseTaskBackend:
+    """Return that for which a task was declared; or one of ours, if it was called for that only."""
+    from django_autocron.backend import AutocronBackend  # which imports this module
+
+    others = (alias for alias in task_backends if alias != declared.backend)
+    for alias in (declared.backend, *others):
+        backend = task_backends[alias]
+        if isinstance(backend, AutocronBackend):
+            return backend
+    return task_backends[declared.backend]
+
+
+def adopted(found: object) -> FrameworkTask | None:
+    """Return a task that is declared for another backend as one of ours, if it is a task at all."""
+    return registered(found, Options()) if isinstance(found, Task) else None
 
 
 def _is_final(error: BaseException) -> bool:
