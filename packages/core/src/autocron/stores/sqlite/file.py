@@ -90,7 +90,7 @@ class DatabaseFile:
             self._set_old_log_aside()
         if not self._root_may and not os.access(self.path, os.W_OK, effective_ids=_EFFECTIVE):
             raise faults.read_only(self.path)
-        if status.st_size == 0 and not self._may_be_empty(identity(status)):
+        if status.st_size == 0 and not self._may_be_empty(identity(status)) and self._is_empty():
             self._was_emptied = True
             raise faults.emptied(self.path)
         return identity(status)
@@ -200,6 +200,11 @@ class DatabaseFile:
                 raise faults.log_is_link(companion)
             if found is not None and found.st_uid != status.st_uid:
                 check_owner(companion, found)
+
+    def _is_empty(self) -> bool:
+        """Whether it still is: another process may just have made it a database, whose log comes after its content."""
+        status = self._status(self.path)
+        return status is None or status.st_size == 0
 
     def _may_be_empty(self, found: Identity) -> bool:
         """Whether an empty file is a new one: then it has no log, and nobody has used it."""
