@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -102,18 +102,18 @@ class JobAdmin(StoreAdmin):
         match action:
             case "retry":
                 changed = actions.retry(database, ids)
-                others = [_status(database, each) for each in ids if each not in set(changed)]
+                others = [_status(database, each) for each in _without(ids, changed)]
                 text = telling.retried(changed, others)
             case "delete":
                 count = actions.delete(database, ids)
                 left = [each for each in ids if database.store.get(each) is not None]
                 gone = [None] * (len(ids) - count - len(left))
-                changed = [each for each in before if each not in set(left)]
+                changed = _without(before, left)
                 text = telling.deleted(count, [*(_status(database, each) for each in left), *gone])
             case _:
                 ended = [each for each, job in before.items() if job.status.is_final]
                 after = actions.cancel(database, ids, force=action == FORCE)
-                changed = [each for each in before if each not in set(ended)]
+                changed = _without(before, ended)
                 text = telling.cancelled(after, ended, force=action == FORCE)
         level = messages.SUCCESS if len(changed) == len(ids) else messages.WARNING
         self.message_user(request, text, level)
@@ -232,6 +232,11 @@ def _until(request: HttpRequest, now: float) -> float:
         return min(now, float(request.POST.get("until", now)))
     except ValueError:
         return now
+
+
+def _without(ids: Iterable[str], others: Iterable[str]) -> list[str]:
+    left_out = set(others)  # there may be a million of either
+    return [each for each in ids if each not in left_out]
 
 
 def _status(database: Opened, job_id: str) -> JobStatus | None:
