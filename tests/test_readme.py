@@ -38,7 +38,7 @@ def test_the_test_command_runs_a_label_of_tox(root, readme):
     """The label that the README names is one that tox knows."""
     tox = configparser.ConfigParser(interpolation=None, inline_comment_prefixes="#")
     tox.read(root / "tox.ini")
-    assert readme.test.endswith("tox run -m check\n")
+    assert readme.test.endswith("tox run-parallel -m check\n")
     assert "check = " in tox["tox"]["labels"]
 
 
@@ -52,7 +52,7 @@ def test_ci_runs_the_test_command_and_then_the_rest(root, tmp_path):
     first, second, third = run.stdout.splitlines()
     assert first == "from the README"
     assert second.startswith(
-        "tox run-parallel --parallel 2 --parallel-no-spinner -m matrix --skip-env"
+        "tox run-parallel --parallel 3 --parallel-no-spinner -m matrix --skip-env"
     )
     assert third.startswith("tox run -e soak")
 
