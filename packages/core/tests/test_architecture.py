@@ -38,7 +38,7 @@ ROWS = [
         ),
         *("supervisor_process", "worker_process"),
     },
-    {"cli", "testing", "boot", "__main__", "__init__"},
+    {"asgi", "cli", "testing", "boot", "__main__", "__init__"},
 ]
 
 EXCEPTIONS = {

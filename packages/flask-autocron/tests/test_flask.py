@@ -15,10 +15,10 @@ from markupsafe import Markup
 
 import autocron
 from autocron.cli.arguments import VERBS
-from autocron.errors import SettingsError, StoreError
+from autocron.errors import AppNotFound, SettingsError, StoreError
 from autocron.testing import Project, capture, drain, eager, wait_until
 from autocron.testing.contract import Site
-from flask_autocron import AppNotFound, Autocron
+from flask_autocron import Autocron
 
 DATABASE = "instance/autocron.db"
 RUN = "-m flask --app {module} run --port {{port}}"

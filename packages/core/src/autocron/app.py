@@ -114,17 +114,32 @@ def start(
     """
     given = {name: value for name, value in locals().items() if value is not None}
     given |= given.pop("unknown")
+    start_for(name_of_caller(), given)
+
+
+def name_of_caller() -> str:
+    """Return the name of the module that has called the function that calls this."""
+    caller = sys._getframe(2)  # noqa: SLF001 - documented, and the only way to see the caller
+    return str(caller.f_globals.get("__name__", "__main__"))
+
+
+def start_for(caller: str, given: Mapping[str, Any]) -> None:
+    """Do what `start()` does, when it is called by a module.
+
+    Args:
+        caller: the name of the module, which the workers import.
+        given: the settings.
+    """
     from autocron.integration import ModuleIntegration
 
-    caller = sys._getframe(1).f_globals.get("__name__", "__main__")  # noqa: SLF001 - documented, and the only way to see the caller
-    integration = ModuleIntegration.of_process(caller, given)
+    integration = ModuleIntegration.of_process({caller}, given)
     with _process.guard:
         if _process.default is not None and _process.worker is None:
             _check_same(given)
             _process.default.start()
             return
         connect(integration)
-        _process.given = given
+        _process.given = dict(given)
 
 
 def _check_same(given: Mapping[str, Any]) -> None:
@@ -278,6 +293,11 @@ def current_client() -> Client:
     if client is None:
         raise NotStarted
     return client
+
+
+def is_stood_in() -> bool:
+    """Whether a test has put another client in the place of that of this process."""
+    return _process.stand_in is not None
 
 
 def stand_in(client: Client | None) -> Client | None:

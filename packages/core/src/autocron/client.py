@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from autocron import events
 from autocron.clock import Clock, system_clock
+from autocron.coroutines import in_event_loop
 from autocron.current import CurrentJob, enter, leave
 from autocron.errors import StoreError
 from autocron.integration import Integration, find_function
@@ -126,7 +127,7 @@ class Client:
         self._look_at_settings_at = now + _LOOK_AT_SETTINGS
         if self._folder.settings_version() == self._settings_version:
             return
-        if _in_event_loop():  # which must not wait for the database; the next call will know
+        if in_event_loop():  # which must not wait for the database; the next call will know
             threading.Thread(target=self._reload, name="autocron-settings", daemon=True).start()
         else:
             self._reload()
@@ -267,7 +268,7 @@ class Client:
 
     def _hand_over(self, jobs: Sequence[NewJob]) -> Future[None] | None:
         """Store the jobs, or return the future of that."""
-        if self._waits is True or (self._waits is None and not _in_event_loop()):
+        if self._waits is True or (self._waits is None and not in_event_loop()):
             self._put_in(jobs)
             return None
         return self._background_writer().put(jobs)
@@ -443,8 +444,3 @@ def _tell_of(jobs: Sequence[NewJob], now: float) -> None:
 
 def _in_words(moment: float) -> str:
     return datetime.fromtimestamp(moment, timezone.utc).astimezone().isoformat(" ", "seconds")
-
-
-def _in_event_loop() -> bool:
-    asyncio = sys.modules.get("asyncio")
-    return asyncio is not None and asyncio._get_running_loop() is not None  # noqa: SLF001 - documented for libraries

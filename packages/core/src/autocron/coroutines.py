@@ -1,7 +1,8 @@
-"""Running a coroutine for a caller that waits."""
+"""Event loops: whether there is one, and running a coroutine for a caller that waits."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Coroutine
 from contextvars import copy_context
 from typing import Any, TypeVar
@@ -23,11 +24,15 @@ def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
     """
     import asyncio
 
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not in_event_loop():
         return asyncio.run(coroutine)
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(copy_context().run, asyncio.run, coroutine).result()
+
+
+def in_event_loop() -> bool:
+    """Whether this runs in an event loop of asyncio, which must not be blocked."""
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and asyncio._get_running_loop() is not None  # noqa: SLF001 - documented for libraries

@@ -75,6 +75,15 @@ class NotStarted(AutocronError):
     )
 
 
+class AppNotFound(AutocronError, LookupError):
+    """A worker has imported what the web process has, and found no app of the framework that uses its database."""
+
+    message = (
+        "no app that uses this database was found in {places}{reasons}. Set {setting} to where the "
+        "workers find it, as {example}."
+    )
+
+
 class AlreadyStarted(AutocronError):
     """`start()` was called a second time, with another database or other settings."""
 

@@ -281,9 +281,9 @@ def test_a_fork_leaves_the_calls_to_the_process_that_made_them(run_program):
 def test_start_beside_an_extension_is_an_error(path, started):
     """In either order: it would start a second set of workers and run each schedule twice."""
     with pytest.raises(StartedTwice, match=r"remove autocron\.start\(\)"):
-        autocron.app.connect(ModuleIntegration([], settings={"database": path.with_name("b.db")}))
+        autocron.app.connect(ModuleIntegration({}, settings={"database": path.with_name("b.db")}))
     autocron.stop()
-    autocron.app.connect(ModuleIntegration([], settings={"database": path, "autostart": False}))
+    autocron.app.connect(ModuleIntegration({}, settings={"database": path, "autostart": False}))
     with pytest.raises(StartedTwice):
         autocron.start(path)
     autocron.stop()

@@ -36,7 +36,7 @@ def test_a_module_integration_is_made_anew_in_the_worker(make_module, tmp_path):
         "import autocron\n@autocron.delay\ndef f(): ...\n"
     )
     make_module("")
-    described = ModuleIntegration(["more_tasks"]).describe()
+    described = ModuleIntegration({"more_tasks": None}).describe()
     ModuleIntegration.from_description(described).load()
     assert sys.modules.pop("more_tasks").f.name == "more_tasks.f"
 

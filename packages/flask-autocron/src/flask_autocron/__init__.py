@@ -4,7 +4,7 @@ import autocron
 
 __version__ = "2.0.0"
 
-__all__ = ["AppNotFound", "Autocron"]
+__all__ = ["Autocron"]
 
 _core_version = getattr(autocron, "__version__", "1.x")
 if _core_version != __version__:
@@ -14,6 +14,4 @@ if _core_version != __version__:
         f"pip install autocron=={__version__} flask-autocron=={__version__}"
     )
 
-# Only this core has what these import.
-from flask_autocron.extension import Autocron  # noqa: E402
-from flask_autocron.source import AppNotFound  # noqa: E402
+from flask_autocron.extension import Autocron  # noqa: E402 - only this core has what it imports

@@ -12,14 +12,12 @@ from flask import Flask, current_app, has_app_context
 
 from autocron.app import add_finder, connect, current_client, in_worker
 from autocron.client import Client
-from autocron.integration import Integration
+from autocron.integration import Integration, read_settings
 from autocron.model import ClaimedJob
-from autocron.settings import load_settings
 from flask_autocron.serving import serves, start_when_serving
 from flask_autocron.source import APP, PREFIX, Source
 
 EXTENSION = "autocron"
-DATABASE = "autocron.db"
 
 _clients: WeakKeyDictionary[Flask, Client] = WeakKeyDictionary()
 
@@ -138,18 +136,12 @@ class FlaskIntegration(Integration):
 
 
 def _settings_of(app: Flask) -> dict[str, Any]:
-    given = {
-        key.removeprefix(PREFIX).lower(): value
-        for key, value in app.config.items()
-        if key.startswith(PREFIX) and key != APP
-    }
-    given.setdefault("database", DATABASE)
-    load_settings(given, prefix=PREFIX)  # a wrong path is shown as the app has it
-    database = Path(app.instance_path, given["database"])
-    if not Path(given["database"]).is_absolute():
+    folder = Path(app.instance_path)
+    given = read_settings(app.config, PREFIX, folder, apart={APP})
+    if folder in given["database"].parents:
         with suppress(OSError):  # the store says it better
-            database.parent.mkdir(parents=True, exist_ok=True)
-    return given | {"database": database}
+            given["database"].parent.mkdir(parents=True, exist_ok=True)
+    return given
 
 
 def _client_of_current_app() -> Client | None:

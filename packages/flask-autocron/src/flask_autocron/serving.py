@@ -18,7 +18,7 @@ from werkzeug.serving import is_running_from_reloader
 
 from autocron.app import in_worker
 from autocron.client import Client
-from autocron.integration import is_served
+from autocron.integration import is_from_server, is_served
 from flask_autocron.source import Source, flask_command
 
 _waiting: WeakKeyDictionary[Flask, Client] = WeakKeyDictionary()
@@ -74,7 +74,7 @@ def _start_with_run(app: Flask, client: Client, source: Source) -> None:
 
 def _start_with_request(app: Flask, **_more: Any) -> None:
     """Start the workers with the first request, under servers that nothing else tells of."""
-    if "SERVER_SOFTWARE" in request.environ:  # a test client does not say so
+    if is_from_server(request.environ):
         client = _waiting.pop(app, None)
         if client is not None:
             client.start()

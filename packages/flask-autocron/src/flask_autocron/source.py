@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import importlib.util
-import inspect
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from types import FrameType
 from typing import Any
 
 import click
 from flask import Flask
 from flask.cli import NoAppException, ScriptInfo, locate_app
 
-from autocron.errors import AutocronError, SettingsError, shown
-from autocron.integration import describe_main, is_missing, load_main
+from autocron.errors import AppNotFound, SettingsError, shown
+from autocron.integration import (
+    being_imported,
+    describe_main,
+    files_of,
+    is_missing,
+    load_main,
+    load_module,
+)
 
 PREFIX = "AUTOCRON_"
 APP = f"{PREFIX}APP"
+EXAMPLE = "'module:app' or 'package:create_app()'"
 _MAIN = "__main__"
-
-
-class AppNotFound(AutocronError, LookupError):
-    """A worker has imported what the web process has, and there is no such app."""
-
-    message = (
-        "no app that uses this database was found in {places}{reasons}. Set "
-        f"{APP} to where the workers find it, as 'module:app' or 'package:create_app()'."
-    )
 
 
 @dataclass
@@ -57,10 +52,11 @@ class Source:
         if path is not None:
             return cls(path=path)
         main = describe_main() if app.import_name == _MAIN else None
-        made_in = getattr(sys.modules.get(app.import_name), "__file__", None)
-        modules = {app.import_name: made_in} | _being_imported()
+        modules = being_imported()
+        for name, file in files_of([app.import_name]).items():
+            modules.setdefault(name, file)
         modules.pop(_MAIN, None)
-        return cls(modules=dict(reversed(modules.items())), main=main)
+        return cls(modules=modules, main=main)
 
     def use_main(self) -> None:
         """Have the workers import the main module, since it is what serves."""
@@ -82,20 +78,24 @@ class Source:
         """
         if self.path is not None:
             yield ScriptInfo(self.path or None).load_app()
-            raise AppNotFound(places=repr(self.path or "."), reasons="")
+            raise _not_found(repr(self.path or "."))
         if self.main is not None:
             load_main(self.main)
         reasons = []
         places = ({} if self.main is None else {_MAIN: None}) | self.modules
         for module, file in places.items():
-            if not _import(module, file):
+            try:
+                load_module(module, file)
+            except ModuleNotFoundError as error:
+                if not is_missing(module, error):
+                    raise
                 continue
             yield None
             try:
                 yield locate_app(module, None)
             except NoAppException as error:
-                reasons.append(str(error))
-        raise AppNotFound(places=", ".join(places), reasons="".join(f" ({r})" for r in reasons))
+                reasons.append(f" ({error})")
+        raise _not_found(", ".join(places), "".join(reasons))
 
 
 def flask_command() -> click.Context | None:
@@ -115,32 +115,5 @@ def _path_of_command() -> str | None:
     return None if module == _MAIN or "<" in name else f"{module}:{name}()"
 
 
-def _being_imported() -> dict[str, str | None]:
-    """Return the module with whose import it began, if that is going on: a server was told of it."""
-    frame: FrameType | None = inspect.currentframe()
-    first: dict[str, str | None] = {}
-    while frame is not None:
-        name = frame.f_globals.get("__name__", _MAIN)
-        if frame.f_code.co_name == "<module>" and name != _MAIN:
-            first = {name: frame.f_globals.get("__file__")}
-        frame = frame.f_back
-    return first
-
-
-def _import(module: str, file: str | None) -> bool:
-    """Import a module; return False if there is none.
-
-    Some servers load a file under a name of their own. Tasks in it go by that name, so that workers
-    have to do the same.
-    """
-    try:
-        importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if not is_missing(module, error):
-            raise
-        spec = importlib.util.spec_from_file_location(module, file) if file else None
-        if spec is None or spec.loader is None:
-            return False
-        sys.modules[module] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[module])
-    return True
+def _not_found(places: str, reasons: str = "") -> AppNotFound:
+    return AppNotFound(places=places, reasons=reasons, setting=APP, example=EXAMPLE)

@@ -77,6 +77,10 @@ LINES: dict[str, tuple[int, str]] = {
         logging.WARNING,
         "the supervisor has been told of this process after %(seconds).0f s",
     ),
+    "app.no_lifespan": (
+        logging.INFO,
+        "the app knows nothing of ASGI's lifespan, and does without: %(error)s",
+    ),
     "app.task_not_noted": (
         logging.WARNING,
         (

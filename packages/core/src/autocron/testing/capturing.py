@@ -194,5 +194,5 @@ def _application() -> tuple[Integration, dict[str, Any]]:
     try:
         client = current_client()
     except NotStarted:
-        return ModuleIntegration([]), {}
+        return ModuleIntegration({}), {}
     return client.integration, client.configured.values_of(Source.APP)
