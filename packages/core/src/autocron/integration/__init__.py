@@ -14,6 +14,7 @@ from autocron import registry
 from autocron.integration.configuration import read_settings
 from autocron.integration.modules import (
     being_imported,
+    caller_outside,
     describe_main,
     files_of,
     is_missing,
@@ -28,6 +29,7 @@ __all__ = [
     "Integration",
     "ModuleIntegration",
     "being_imported",
+    "caller_outside",
     "describe_main",
     "files_of",
     "find_function",

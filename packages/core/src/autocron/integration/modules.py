@@ -91,3 +91,16 @@ def frame_being_imported() -> FrameType | None:
             first = frame
         frame = frame.f_back
     return first
+
+
+def caller_outside(library: ModuleType) -> str:
+    """Return the name of the module that has called a library, which in turn has called what calls this."""
+    frame: FrameType | None = inspect.currentframe()
+    was_within = False
+    while frame is not None:
+        is_within = frame.f_globals is library.__dict__
+        if was_within and not is_within:
+            return str(frame.f_globals.get("__name__", "__main__"))
+        was_within = is_within
+        frame = frame.f_back
+    return "__main__"

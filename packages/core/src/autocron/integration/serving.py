@@ -7,11 +7,9 @@ does before it serves; a request that comes in.
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Callable, Mapping
-from importlib import _bootstrap
+from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from autocron.integration.modules import frame_being_imported
@@ -46,31 +44,41 @@ def is_from_server(environ: Mapping[str, Any]) -> bool:
 
 
 def when_imported(callback: Callable[[], None]) -> None:
-    """Call `callback` once the import has ended that is going on here, if it succeeds; at once if there is none.
+    """Call `callback` when the import ends that is going on here, if it succeeds; at once if there is none.
 
-    For what has to wait for the end of a module that a server imports. A thread waits for it, so that nothing is
-    called where the server has no threads, or imports by other means than Python's own.
+    For what has to wait for the end of a module that a server imports: there is no hook, neither of servers nor of
+    Python, and a thread that waits must not be, since servers fork. What `callback` raises, the import raises. Nothing
+    is called where a server imports by other means than Python's own.
     """
     frame = frame_being_imported()
-    if frame is None:
+    spec = None if frame is None else frame.f_globals.get("__spec__")
+    if spec is None:
         callback()
         return
-    name, importer = frame.f_globals["__name__"], threading.get_ident()
-
-    def wait() -> None:
-        # What `import` does in a thread for a module that another one imports; but that would import it once more
-        # after a failure.
-        _bootstrap._lock_unlock_module(name)  # type: ignore[attr-defined]  # noqa: SLF001
-        module = sys.modules.get(name)
-        is_ours = module is not None and module.__dict__ is frame.f_globals
-        if is_ours and not _is_running(frame, importer):
-            callback()
-
-    threading.Thread(target=wait, name="autocron-import", daemon=True).start()
+    if type(spec) is ModuleSpec:
+        spec.__class__ = _SpecOfImport
+    if isinstance(spec, _SpecOfImport):
+        spec.when_imported.append(callback)
 
 
-def _is_running(wanted: FrameType, thread: int) -> bool:
-    frame = sys._current_frames().get(thread)  # noqa: SLF001 - documented
-    while frame is not None and frame is not wanted:
-        frame = frame.f_back
-    return frame is not None
+class _SpecOfImport(ModuleSpec):
+    """The spec of a module that is being imported; its import says so at its end that it is not any longer."""
+
+    @property
+    def when_imported(self) -> list[Callable[[], None]]:
+        """What is to be called."""
+        return self.__dict__.setdefault("_when_imported", [])  # type: ignore[no-any-return]
+
+    @property
+    def _initializing(self) -> bool:
+        return bool(self.__dict__.get("_initializing", False))
+
+    @_initializing.setter
+    def _initializing(self, value: bool) -> None:
+        self.__dict__["_initializing"] = value
+        if not value:
+            callbacks = self.__dict__.pop("_when_imported", [])
+            self.__class__ = ModuleSpec  # type: ignore[assignment]
+            if self.name in sys.modules:  # otherwise it has failed
+                for callback in callbacks:
+                    callback()
