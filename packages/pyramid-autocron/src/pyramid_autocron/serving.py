@@ -1,0 +1,59 @@
+"""Does this process serve? Only then are workers to be started, so this is asked with care.
+
+Apps are made by servers, but also by `pshell`, `proutes` and other commands, by tests and scripts. What tells a
+server, in the order in which one can know it: the app is made under `pserve`, or by a known server program; a request
+comes in.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from types import FrameType
+
+from pyramid.config import Configurator
+from pyramid.events import ApplicationCreated, NewRequest
+from pyramid.registry import Registry
+
+from autocron.client import Client
+from autocron.integration import is_from_server, is_served
+
+
+def start_when_serving(
+    config: Configurator, client_of: Callable[[Registry], Client | None]
+) -> None:
+    """Have the workers started as soon as it turns out that this process serves, but not before the app is made."""
+    waiting: set[str] = {"workers"}
+
+    def start(registry: Registry) -> None:
+        client = client_of(registry)
+        if client is not None and waiting:
+            waiting.clear()
+            client.start()
+
+    def start_with_app(event: ApplicationCreated) -> None:
+        if serves():
+            start(event.app.registry)
+
+    def start_with_request(event: NewRequest) -> None:
+        if waiting and is_from_server(event.request.environ):
+            start(event.request.registry)
+
+    config.add_subscriber(start_with_app, ApplicationCreated)
+    config.add_subscriber(start_with_request, NewRequest)
+
+
+def serves() -> bool:
+    """Whether it is known already, when the app is made, that this process serves."""
+    return is_served() or _is_under_pserve()
+
+
+def _is_under_pserve() -> bool:
+    """Whether it is `pserve` that makes the app. The process that it reloads does; the one that watches makes none."""
+    frame: FrameType | None = inspect.currentframe()
+    while frame is not None:
+        # By its name: as `python -m pyramid.scripts.pserve` it is in the main module.
+        if type(frame.f_locals.get("self")).__name__ == "PServeCommand":
+            return True
+        frame = frame.f_back
+    return False

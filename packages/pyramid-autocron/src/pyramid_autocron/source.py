@@ -1,0 +1,118 @@
+"""Where a worker finds the app that the web process serves."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from pyramid.config import Configurator, global_registries
+from pyramid.path import DottedNameResolver
+from pyramid.registry import Registry
+
+from autocron.errors import AppNotFound, SettingsError, shown
+from autocron.integration import ModuleIntegration, being_imported, describe_main, files_of
+
+PREFIX = "autocron."
+APP = f"{PREFIX}app"
+EXAMPLE = "'module:app' or 'package.module:make_app'"
+_MAIN = "__main__"
+
+
+@dataclass
+class Source:
+    """What a worker imports, and calls, to get the app."""
+
+    paste: dict[str, Any] | None = None
+    """The arguments of `paste.deploy.loadapp`, if an ini file says what the app is."""
+    path: str | None = None
+    """The dotted name of the app, or of what makes it."""
+    modules: dict[str, str | None] = field(default_factory=dict)
+    """The modules that have the app, and their files."""
+    main: dict[str, str] | None = None
+    """The main module, if it has the app."""
+
+    @classmethod
+    def of(cls, config: Configurator) -> Source:
+        """Return where an app comes from; to be called while it is being made.
+
+        Raises:
+            SettingsError: `autocron.app` is not a string.
+        """
+        path = (config.get_settings() or {}).get(APP)
+        if path is not None:
+            if not isinstance(path, str) or not path.strip():
+                reason = "must be a string such as 'module:app'"
+                raise SettingsError([f"{APP}={shown(path)}: {reason}"])
+            return cls(_paste(), path.strip())
+        paste = _paste()
+        if paste is not None:
+            return cls(paste)
+        module = config.root_package.__name__
+        modules = being_imported() | ({} if module == _MAIN else files_of([module]))
+        return cls(modules=modules, main=describe_main() if module == _MAIN else None)
+
+    @property
+    def folder(self) -> Path:
+        """Where relative paths start."""
+        if self.paste is None:
+            return Path.cwd()
+        return Path(self.paste["relative_to"], self._ini).parent
+
+    @property
+    def _ini(self) -> str:
+        return "" if self.paste is None else self.paste["uri"].partition(":")[2].partition("#")[0]
+
+    def describe(self) -> dict[str, Any]:
+        """Return the arguments for making this anew, as plain JSON."""
+        return asdict(self)
+
+    def load(self, is_ours: Callable[[Registry], bool]) -> Registry:
+        """Make the app as the web process has made it, and return its registry.
+
+        Raises:
+            AppNotFound: what was made is another app, or none.
+        """
+        _app = self._load()  # kept: that list knows registries only as long as others do
+        for registry in global_registries:
+            if is_ours(registry):
+                return registry
+        places = self.path or self._ini or ", ".join([*self.modules, *(self.main or {}).values()])
+        raise AppNotFound(places=places, reasons="", setting=APP, example=EXAMPLE)
+
+    def _load(self) -> Any:
+        if self.path is not None:
+            app = DottedNameResolver().resolve(self.path)
+            return app if hasattr(app, "registry") else app()
+        if self.paste is None:
+            return ModuleIntegration(self.modules, self.main).load()
+        from paste.deploy import loadapp
+        from plaster import get_loader
+
+        path = Path(self.paste["relative_to"], self._ini)
+        loader = get_loader(str(path), protocols=["wsgi"])
+        if "loggers" in loader.get_sections():
+            loader.setup_logging(self.paste["global_conf"])
+        return loadapp(**self.paste)
+
+
+def _paste() -> dict[str, Any] | None:
+    """Return what `paste.deploy.loadapp` was called with, if the app is made by it, whoever has called that."""
+    loadwsgi = sys.modules.get("paste.deploy.loadwsgi")
+    frame: FrameType | None = inspect.currentframe()
+    found = None
+    while frame is not None and loadwsgi is not None:
+        if frame.f_code is loadwsgi.loadapp.__code__:
+            found = frame.f_locals
+        frame = frame.f_back
+    if found is None:
+        return None
+    given = {"uri": found["uri"], "name": found["name"], "relative_to": None, "global_conf": None}
+    given |= found["kw"]
+    given["relative_to"] = str(Path(given["relative_to"] or "").absolute())
+    given["global_conf"] = dict(given["global_conf"] or {})
+    return given
