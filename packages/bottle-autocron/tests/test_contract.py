@@ -47,12 +47,14 @@ run(port=int(sys.argv[1]), config={{"autocron.workers": "{WORKERS}"}})
 """
 
 TEST = """
+import httpx
 from application import app
-from webtest import TestApp
 
 
 def test_request():
-    assert TestApp(app).get("/call/echo?text=hi").status_int == 200
+    transport = httpx.WSGITransport(app)
+    with httpx.Client(transport=transport, base_url="http://testserver") as client:
+        assert client.get("/call/echo", params={"text": "hi"}).status_code == 200
 """
 
 BOTTLE = "-m bottle --bind 127.0.0.1:{port}"

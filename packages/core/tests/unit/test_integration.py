@@ -1,17 +1,26 @@
+import importlib.util
 import sys
 from contextlib import nullcontext
+from importlib.machinery import ModuleSpec
+from pathlib import Path
 
 import pytest
 
 from autocron import registry
 from autocron.current import CurrentJob, enter, leave
-from autocron.errors import Cancel, Retry, TaskNotFound
+from autocron.errors import Cancel, Retry, SettingsError, TaskNotFound
 from autocron.integration import (
     Integration,
     ModuleIntegration,
+    being_imported,
+    caller_outside,
     find_function,
     find_task,
+    is_from_server,
     is_last_attempt,
+    load_module,
+    read_settings,
+    when_imported,
 )
 from autocron.model import ClaimedJob
 from autocron.policy import Policy
@@ -181,3 +190,137 @@ def test_an_adapter_may_know_tasks_that_no_decorator_has_registered(make_module)
     finally:
         registry._adopters.remove(adopt)
     assert asked == [name, f"{module.__name__}.other"]
+
+
+# What is being imported -----------------------------------------------------------------------
+
+
+def test_what_is_being_imported_is_known(make_module, tmp_path):
+    """It is the module with which it began, and not one that this imports in turn."""
+    tmp_path.joinpath("inner.py").write_text(
+        "from autocron.integration import being_imported\nfound = being_imported()\n"
+    )
+    module = make_module("import inner", "served")
+    assert module.inner.found == {"served": str(tmp_path / "served.py")}
+    assert being_imported() == {}
+    sys.modules.pop("inner")
+
+
+WAITING = """
+from autocron.integration import when_imported
+happened = []
+when_imported(lambda: happened.append(late))
+when_imported(lambda: happened.append("second"))
+assert not happened
+late = "first"
+"""
+
+
+def test_something_can_be_done_when_an_import_has_ended(make_module):
+    """With all that the module has by then; and the module is as any other."""
+    module = make_module(WAITING)
+    assert module.happened == ["first", "second"]
+    assert type(module.__spec__) is ModuleSpec
+
+
+def test_without_an_import_it_is_done_at_once():
+    """As in a main module, or when a factory is called."""
+    happened = []
+    when_imported(lambda: happened.append(1))
+    assert happened == [1]
+
+
+def test_after_an_import_that_fails_nothing_is_done(make_module):
+    """There is no app that could be served."""
+    happened = []
+    sys.modules["served_calls"] = happened
+    text = "import sys\n" + WAITING.replace(
+        "happened = []", "happened = sys.modules['served_calls']"
+    )
+    with pytest.raises(ZeroDivisionError):
+        make_module(f"{text}\n1 / 0\n")
+    assert sys.modules.pop("served_calls") == []
+
+
+def test_what_fails_then_fails_the_import(make_module):
+    """A server does not begin with wrong settings."""
+    with pytest.raises(ZeroDivisionError):
+        make_module(
+            "from autocron.integration import when_imported\nwhen_imported(lambda: 1 / 0)\n"
+        )
+
+
+def test_nothing_is_done_where_a_file_is_run_by_other_means(tmp_path):
+    """Nobody can know when that ends, so that other signs have to tell."""
+    file = tmp_path / "served.py"
+    file.write_text(WAITING)
+    spec = importlib.util.spec_from_file_location("of_a_server", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.happened == []
+
+
+def test_a_worker_finds_a_file_that_a_server_has_loaded_by_a_name_of_its_own(tmp_path):
+    """Under that name, by which its tasks go."""
+    file = tmp_path / "served.py"
+    file.write_text("import autocron\n@autocron.delay\ndef f(): ...\n")
+    load_module("of_a_server", str(file))
+    assert sys.modules.pop("of_a_server").f.name == "of_a_server.f"
+    with pytest.raises(ModuleNotFoundError, match="of_a_server"):
+        load_module("of_a_server", None)
+
+
+def test_a_module_that_needs_what_is_missing_is_not_looked_for_in_its_file(tmp_path):
+    """The error is that of its import."""
+    tmp_path.joinpath("needy.py").write_text("import not_installed")
+    sys.path.insert(0, str(tmp_path))
+    try:
+        with pytest.raises(ModuleNotFoundError, match="not_installed"):
+            load_module("needy", str(tmp_path / "needy.py"))
+    finally:
+        sys.path.remove(str(tmp_path))
+
+
+def test_the_caller_of_a_library_is_known(make_module):
+    """However many functions of it are between."""
+    library = make_module(
+        """
+        from autocron.integration import caller_outside
+        import sys
+
+        def outer():
+            return inner()
+
+        def inner():
+            return sys.modules["integrating"].ask(sys.modules[__name__])
+        """,
+        "library",
+    )
+    make_module("from autocron.integration import caller_outside as ask\n", "integrating")
+    assert library.outer() == __name__
+    assert caller_outside(sys.modules["integrating"]) == "__main__"
+
+
+def test_a_request_of_a_server_is_told_from_that_of_a_test():
+    """By what PEP 3333 leaves to servers, and all of them give."""
+    assert is_from_server({"SERVER_SOFTWARE": "waitress", "REQUEST_METHOD": "GET"})
+    assert not is_from_server({"REQUEST_METHOD": "GET"})
+
+
+# Settings -------------------------------------------------------------------------------------
+
+
+def test_settings_are_read_from_a_frameworks_configuration(tmp_path):
+    """Those with the prefix, in the manner of the framework."""
+    configuration = {"AUTOCRON_WORKERS": 2, "AUTOCRON_APP": "x:y", "SECRET": 1}
+    given = read_settings(configuration, "AUTOCRON_", tmp_path, apart={"AUTOCRON_APP"})
+    assert given == {"workers": 2, "database": tmp_path / "autocron.db"}
+    assert read_settings({"autocron.database": "/a/b.db"}, "autocron.", tmp_path) == {
+        "database": Path("/a/b.db")
+    }
+
+
+def test_a_path_that_is_wrong_is_told_as_it_is_written(tmp_path):
+    """And not as what would become of it."""
+    with pytest.raises(SettingsError, match=r"autocron\.database=':memory:'"):
+        read_settings({"autocron.database": ":memory:"}, "autocron.", tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
+from weakref import finalize, ref
 
 from pyramid.config import Configurator
 from pyramid.interfaces import IRequestExtensions
@@ -15,7 +16,7 @@ from pyramid.scripting import prepare
 from pyramid.settings import aslist
 from pyramid.threadlocal import get_current_registry, get_current_request
 
-from autocron.app import add_finder, connect, current_client
+from autocron.app import add_finder, connect, current_client, in_worker
 from autocron.client import Client
 from autocron.integration import Integration, read_settings
 from autocron.model import ClaimedJob
@@ -67,7 +68,9 @@ def includeme(config: Configurator) -> None:
     def connect_app() -> None:
         registry = config.registry
         integration = PyramidIntegration(source, _settings_of(registry, source), registry)
-        registry[EXTENSION] = connect(integration, prefix=PREFIX)
+        registry[EXTENSION] = client = connect(integration, prefix=PREFIX)
+        if not in_worker():
+            finalize(registry, client.stop).atexit = False  # an app that is gone has no connections
         show_tasks(registry)
 
     config.action(EXTENSION, connect_app, order=_LAST)
@@ -82,7 +85,7 @@ class PyramidIntegration(Integration):
     Args:
         source: where a worker finds the app.
         settings: what the app has configured; not needed in a worker.
-        registry: that of the app; a worker finds it when it has loaded the app.
+        registry: that of the app; a worker finds it when it has loaded the app. It is not kept by this.
     """
 
     def __init__(
@@ -93,7 +96,7 @@ class PyramidIntegration(Integration):
     ) -> None:
         self._source = source
         self._settings = settings or {}
-        self._registry = registry
+        self._registry: Callable[[], Registry | None] = ref(registry) if registry else lambda: None
 
     def settings(self) -> Mapping[str, Any]:
         """Return what the app has configured."""
@@ -111,12 +114,13 @@ class PyramidIntegration(Integration):
     def load(self) -> None:
         """Build the app anew, in a worker."""
         client = current_client()
-        self._registry = self._source.load(lambda registry: registry.get(EXTENSION) is client)
+        registry = self._source.load(lambda registry: registry.get(EXTENSION) is client)
+        self._registry = lambda: registry
 
     @contextmanager
     def job_context(self, job: ClaimedJob) -> Iterator[None]:
         """Give a job a request, with its registry, and end what it has left open."""
-        with prepare(registry=self._registry) as environment:
+        with prepare(registry=self._registry()) as environment:
             try:
                 yield
             finally:

@@ -15,7 +15,13 @@ from pyramid.path import DottedNameResolver
 from pyramid.registry import Registry
 
 from autocron.errors import AppNotFound, SettingsError, shown
-from autocron.integration import ModuleIntegration, being_imported, describe_main, files_of
+from autocron.integration import (
+    ModuleIntegration,
+    being_imported,
+    describe_main,
+    files_of,
+    is_served,
+)
 
 PREFIX = "autocron."
 APP = f"{PREFIX}app"
@@ -52,9 +58,10 @@ class Source:
         paste = _paste()
         if paste is not None:
             return cls(paste)
-        module = config.root_package.__name__
-        modules = being_imported() | ({} if module == _MAIN else files_of([module]))
-        return cls(modules=modules, main=describe_main() if module == _MAIN else None)
+        modules = being_imported() | files_of([config.root_package.__name__])
+        has_main = _MAIN in modules or not (being_imported() or is_served())
+        modules.pop(_MAIN, None)
+        return cls(modules=modules, main=describe_main() if has_main else None)
 
     @property
     def folder(self) -> Path:
