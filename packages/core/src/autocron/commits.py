@@ -29,13 +29,19 @@ class JobsOfTransaction:
         self._jobs = jobs
         self._source = source
         self._thread = threading.get_ident()
+        self._has_committed = False
         self.storing: Future[None] = Future()
         """Done when the jobs are stored, or are not going to be."""
         self.storing.set_running_or_notify_cancel()
 
     def at_commit(self, store: Store) -> Callable[[], None]:
         """Return what is to be called at the commit, and let go of when the transaction is rolled back."""
-        return _AtCommit(self._jobs, store, self.storing)
+
+        def store_now(jobs: Sequence[NewJob]) -> Future[None] | None:
+            self._has_committed = True
+            return store(jobs)
+
+        return _AtCommit(self._jobs, store_now, self.storing)
 
     def job(self, job_id: str) -> Job | None:
         """Return a job, once it is stored."""
@@ -59,7 +65,8 @@ class JobsOfTransaction:
         Raises:
             NotCommitted: it is.
         """
-        if threading.get_ident() == self._thread and not self.storing.done():
+        is_here = threading.get_ident() == self._thread
+        if is_here and not self._has_committed and not self.storing.done():
             raise NotCommitted(id=self._jobs[0].id, task=self._jobs[0].task)
 
 

@@ -139,7 +139,7 @@ class Result(Generic[R]):
             UnknownJob: there is no such job, or its time to live is over.
         """
         if self._storing is not None:
-            self._source.will_store()
+            self._check_storing(self._storing)
             self._storing.result()
         status = self._source.cancel(self._id, force=force)
         if status is None:
@@ -181,22 +181,33 @@ class Result(Generic[R]):
         """Return when the job is stored, for a call that was made in an event loop.
 
         Raises:
+            NotStarted: the job is kept for a `start()` that has not come yet.
+            NotCommitted: it waits for the commit of the transaction that goes on here.
             StoreError: it could not be stored, and will not run.
         """
         if self._storing is not None:
             import asyncio
 
+            self._check_storing(self._storing)
             await asyncio.shield(asyncio.wrap_future(self._storing))
 
     def wait_stored(self, timeout: float | None = None) -> None:
         """Like `stored()`, for callers outside an event loop; `timeout` is in seconds.
 
         Raises:
+            NotStarted: the job is kept for a `start()` that has not come yet.
+            NotCommitted: it waits for the commit of the transaction that goes on here.
             StoreError: it could not be stored, and will not run.
             TimeoutError: it is not stored yet.
         """
         if self._storing is not None:
+            self._check_storing(self._storing)
             self._storing.result(timeout)
+
+    def _check_storing(self, storing: Future[None]) -> None:
+        """Raise what keeps a job from being stored, since waiting for it may have no end."""
+        if not storing.done():
+            self._source.will_store()
 
     def _when_ended(self, callback: Callable[[], None]) -> None:
         if self._ended is not None:
@@ -204,7 +215,7 @@ class Result(Generic[R]):
         elif self._storing is None or self._storing.done():
             self._source.when_ended(self._id, callback)
         else:
-            self._source.will_store()
+            self._check_storing(self._storing)
             self._storing.add_done_callback(lambda _: self._source.when_ended(self._id, callback))
 
     def _job_if_stored(self) -> Job | None:

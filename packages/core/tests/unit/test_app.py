@@ -154,7 +154,7 @@ class Unsure(ModuleIntegration):
 def test_a_start_that_an_adapter_breaks_off_leaves_nothing_open(path, open_files):
     """Nor is it the one that gets all calls."""
     with pytest.raises(RuntimeError, match="is this a server") as failed:
-        autocron.app.connect(Unsure([], settings={"database": path}))
+        autocron.app.connect(Unsure({}, settings={"database": path}))
     assert str(path) not in open_files()
     with pytest.raises(NotStarted):
         autocron.app.current_client()
@@ -207,6 +207,10 @@ def test_nobody_waits_for_what_no_start_may_ever_store(send, path):
     result = send("a")
     with pytest.raises(NotStarted, match="or set up the extension of your framework"):
         result.wait(0.1)
+    with pytest.raises(NotStarted):
+        result.wait_stored()
+    with pytest.raises(NotStarted):
+        asyncio.run(result.stored())
     autocron.start(path, autostart=False)
     with pytest.raises(WaitTimeout):
         result.wait(0.1)

@@ -139,7 +139,7 @@ def test_in_the_transaction_nobody_waits_for_its_commit(application, tasks):
     """It would have no end: an error says when to wait."""
     with application.transaction():
         result = tasks.mail_on_commit("later")
-        for wait in (result.wait, result.cancel):
+        for wait in (result.wait, result.cancel, result.wait_stored):
             with pytest.raises(NotCommitted, match="wait for it after that"):
                 wait()
 
@@ -153,6 +153,19 @@ def test_calls_of_an_event_loop_are_stored_by_a_thread_after_the_commit(applicat
             result = tasks.mail_on_commit("later")
         await asyncio.wait_for(result.stored(), 30)
         assert stored() == ["later"]
+
+    asyncio.run(main())
+
+
+def test_after_the_commit_it_can_be_waited_for_though_it_is_not_stored_yet(application, tasks):
+    """In an event loop that may take a while, in which nobody must be told that it has not committed."""
+    import asyncio
+
+    async def main():
+        with application.transaction():
+            result = tasks.mail_on_commit("later")
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(result, 0.2)  # nobody runs it
 
     asyncio.run(main())
 

@@ -1,4 +1,4 @@
-"""The tests that all adapters inherit: what autocron promises, under each server of the framework."""
+"""The tests that all frameworks inherit: what autocron promises, under each of their servers."""
 
 from __future__ import annotations
 
@@ -128,23 +128,22 @@ class Site:
         return False  # it is just being made
 
 
-class AdapterContract:
-    """What an adapter has to show. A subclass in its tests says how its framework does things.
+class FrameworkContract:
+    """What autocron has to show in a framework. A subclass in the tests says how that does things.
 
     Example:
         ```python
-        class TestContract(AdapterContract):
-            package = "flask_autocron"
-            database = "instance/autocron.db"
-            servers = {"flask run": "-m flask --app application run --port {port}"}
+        class TestContract(FrameworkContract):
+            database = "autocron.db"
+            servers = {"main": "application.py {port}"}
+            reloading = ()
+            silent = {"import": "-c 'import application'"}
 
             def write_app(self, project):
                 project.write("application.py", "...")
         ```
     """
 
-    package: ClassVar[str]
-    """The adapter's import name."""
     database: ClassVar[str]
     """Where in the project's folder the framework keeps the database, if it is configured as "autocron.db"."""
     servers: ClassVar[dict[str, str]]
@@ -276,7 +275,24 @@ class AdapterContract:
         assert not project.has_started(self.database)
         assert project.autocron_processes() == []
 
-    # The installation -------------------------------------------------------------------------
+
+class AdapterContract(FrameworkContract):
+    """What an adapter has to show besides.
+
+    Example:
+        ```python
+        class TestContract(AdapterContract):
+            package = "flask_autocron"
+            database = "instance/autocron.db"
+            servers = {"flask run": "-m flask --app application run --port {port}"}
+
+            def write_app(self, project):
+                project.write("application.py", "...")
+        ```
+    """
+
+    package: ClassVar[str]
+    """The adapter's import name."""
 
     def test_another_core_is_refused(self, project: Project) -> None:
         """With the unrelated autocron 1.x in its place the adapter says what to install."""
