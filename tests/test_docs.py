@@ -168,7 +168,10 @@ def test_the_plan_of_the_core_names_all_its_modules():
     named = set(re.findall(r"\w+", plan))
     core = ROOT / "packages/core/src/autocron"
     rooms = [
-        core / name for name in ("scheduling", "stores", "running", "processes", "administration")
+        core / name
+        for name in (
+            *("scheduling", "stores", "running", "processes", "integration", "administration"),
+        )
     ]
     modules = {path.stem for room in [core, *rooms] for path in room.glob("*.py")}
     folders = {path.parent.name for room in [core, *rooms] for path in room.glob("*/__init__.py")}
