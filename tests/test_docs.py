@@ -167,12 +167,8 @@ def test_the_plan_of_the_core_names_all_its_modules():
     (plan,) = re.findall(r"^```text\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     named = set(re.findall(r"\w+", plan))
     core = ROOT / "packages/core/src/autocron"
-    rooms = [
-        core / name
-        for name in (
-            *("scheduling", "stores", "running", "processes", "integration", "administration"),
-        )
-    ]
+    names = "scheduling", "stores", "running", "processes", "integration", "administration"
+    rooms = [core / name for name in names]
     modules = {path.stem for room in [core, *rooms] for path in room.glob("*.py")}
     folders = {path.parent.name for room in [core, *rooms] for path in room.glob("*/__init__.py")}
     assert {name for name in modules if not name.startswith("__")} | folders <= named
