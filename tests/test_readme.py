@@ -52,7 +52,7 @@ def test_ci_runs_the_test_command_and_then_the_rest(root, tmp_path):
     first, second, third = run.stdout.splitlines()
     assert first == "from the README"
     assert second.startswith(
-        "tox run-parallel --parallel 3 --parallel-no-spinner -m matrix --skip-env"
+        "tox run-parallel --parallel 2 --parallel-no-spinner -m matrix --skip-env"
     )
     assert third.startswith("tox run -e soak")
 

@@ -249,9 +249,11 @@ def serve(project):
 
 @contextmanager
 def served_site(folder, settings=""):
-    """A site in a folder, with its users, while it is served."""
+    """A site in a folder, with its users, while it is served; its workers run already."""
     with closing(Project(folder, {"DJANGO_SETTINGS_MODULE": "site_settings"})) as project:
         write_site(project, settings)
         manage(project, "migrate", "-v", "0")
         manage(project, "shell", "-c", USERS)
-        yield serve(project)
+        site = serve(project)
+        wait_until(lambda: len(project.autocron_processes("worker")) == 2)
+        yield site

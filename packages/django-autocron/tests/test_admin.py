@@ -21,7 +21,6 @@ DIGEST = f"{SCHEDULES}newsletter.tasks.send_digest/change/"
 def site(tmp_path_factory):
     """The site, served once for all tests: what they do is about jobs of their own."""
     with served_site(tmp_path_factory.mktemp("site")) as site:
-        wait_until(lambda: len(site.project.autocron_processes("worker")) == 2)
         yield site
 
 

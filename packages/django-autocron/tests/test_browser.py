@@ -21,7 +21,6 @@ window.addEventListener("securitypolicyviolation", (event) => {
 def site(tmp_path_factory):
     """The site, served once for all tests."""
     with served_site(tmp_path_factory.mktemp("site")) as site:
-        wait_until(lambda: len(site.project.autocron_processes("worker")) == 2)
         yield site
 
 

@@ -79,6 +79,10 @@ import tasks
 from pathlib import Path
 
 
+def tell(text):
+    Path("told.txt").write_text(text)
+
+
 def ended(result):
     deadline = time.monotonic() + 30
     while not result.is_finished:
@@ -124,8 +128,10 @@ def project(tmp_path):
 
 
 def run(project, text):
-    """Run a script of the site."""
-    return script(project, HEAD + textwrap.dedent(text))
+    """Run a script of the site, and return what it tells: workers log to where it prints."""
+    told = project.write("told.txt", "")
+    script(project, HEAD + textwrap.dedent(text))
+    return told.read_text()
 
 
 def test_a_worker_runs_what_is_enqueued(project):
@@ -336,14 +342,14 @@ def test_a_task_of_a_module_that_is_not_imported_yet_is_found(project):
     project.write(
         "more.py", "from tasks import task\n\n@task\ndef double(value):\n    return 2 * value\n"
     )
-    job_id = run(project, "import more\nprint(ended(more.double.enqueue(4)).id)").split()[-1]
+    job_id = run(project, "import more\ntell(ended(more.double.enqueue(4)).id)")
     text = f"assert task_backends['default'].get_result({job_id!r}).return_value == 8"
     run(project, text)
 
 
 def test_a_task_of_another_backend_can_be_called_for_ours(project):
     """Declared for one that only keeps what it gets, say: workers find it all the same."""
-    framework = run(project, "print(task.__module__.partition('.base')[0])").split()[-1]
+    framework = run(project, "tell(task.__module__.partition('.base')[0])")
     dummy = {"BACKEND": f"{framework}.backends.dummy.DummyBackend"}
     ours = {"BACKEND": "django_autocron.AutocronBackend"}
     setting = f"TASKS = {{'default': {dummy!r}, 'background': {ours!r}}}\n{BACKPORT}"
@@ -352,9 +358,9 @@ def test_a_task_of_another_backend_can_be_called_for_ours(project):
         result = ended(tasks.look.using(backend="background").enqueue("hi"))
         assert result.return_value[1:4] == [result.id, "RUNNING", ["hi"]], result.errors
         assert tasks.look.enqueue("kept").status == "READY"
-        print(result.id)
+        tell(result.id)
         """
-    job_id = run(project, text).split()[-1]
+    job_id = run(project, text)
     assert "SUCCESSFUL 1 AutocronBackend" in (project.folder / "signals.txt").read_text()
     text = f"""
         found = task_backends["background"].get_result({job_id!r})
@@ -456,7 +462,7 @@ def test_a_disabled_autocron_runs_tasks_in_their_callers(project):
 def test_a_job_outlives_a_change_of_the_settings(project):
     """What was put into a queue that the settings do not have any more runs all the same."""
     write_site(project, tasks_setting(QUEUES=["default", "old"]))
-    job_id = run(project, "print(tasks.add.using(queue_name='old').enqueue(4).id)").split()[-1]
+    job_id = run(project, "tell(tasks.add.using(queue_name='old').enqueue(4).id)")
     write_site(project, tasks_setting(), WITH_WORKERS)
     text = f"""
         result = ended(task_backends["default"].get_result({job_id!r}))

@@ -232,9 +232,11 @@ class Project:
             text: what it gets to read.
             environ: more environment variables.
         """
-        # To files, not pipes: a worker that was started against all expectations would keep those open.
+        # To a file, not a pipe: a worker that was started against all expectations would keep it open. And to a new
+        # one: workers of the program that was run before may still be writing to theirs.
         output = self.folder / "run-output.txt"
-        with output.open("w+") as file:
+        output.unlink(missing_ok=True)
+        with output.open("w") as file:
             done = subprocess.run(
                 [sys.executable, *arguments],
                 cwd=self.folder,
