@@ -1,4 +1,4 @@
-"""The plugin: an app's settings, and what its workers need to know of it."""
+"""The plugin, which connects an app."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from contextvars import ContextVar
 from functools import wraps
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary, finalize
+from weakref import WeakKeyDictionary
 
 import bottle
 
 from autocron.app import add_finder, connect, in_worker
 from autocron.client import Client
 from autocron.integration import (
-    ModuleIntegration,
     being_imported,
     caller_outside,
     is_from_server,
@@ -23,6 +22,7 @@ from autocron.integration import (
     read_settings,
     when_imported,
 )
+from bottle_autocron.integration import BottleIntegration
 from bottle_autocron.serving import watch_servers
 
 PREFIX = "autocron."
@@ -122,11 +122,7 @@ class AutocronPlugin:
             if self._client is None and self._app is not None:
                 given = read_settings(self._app.config, PREFIX, Path.cwd())
                 integration = BottleIntegration.of_process(self._modules, given)
-                self._client = connect(integration, prefix=PREFIX)
-                if not in_worker():
-                    finalize(
-                        self, self._client.stop
-                    ).atexit = False  # an app that is gone has no connections
+                self._client = connect(integration, prefix=PREFIX, owner=self)
             return self._client
 
     def _start_with_request(self) -> None:
@@ -151,16 +147,3 @@ def _current_client() -> Client | None:
     if plugin is None and not being_imported():
         plugin = next(iter(_installed), None)
     return None if plugin is None else plugin.client()
-
-
-class BottleIntegration(ModuleIntegration):
-    """What the core needs to know of a Bottle app: the modules that make it."""
-
-    def load(self) -> None:
-        """Import the modules, in a worker, where `run()` does nothing."""
-        bottle.NORUN = True
-        super().load()
-
-    def should_start(self) -> bool:
-        """Leave the start to the plugin, which knows when the app serves."""
-        return False

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+from weakref import finalize
 
 from autocron import tasks
 from autocron.errors import AlreadyStarted, NotStarted, StartedTwice
@@ -212,7 +213,7 @@ def jobs(limit: int = 50, status: JobStatus | None = None) -> list[Job]:
 # For adapters -------------------------------------------------------------------------------
 
 
-def connect(integration: Integration, *, prefix: str = "") -> Client:
+def connect(integration: Integration, *, prefix: str = "", owner: object = None) -> Client:
     """Connect an application to its database, and start what it needs to run; return the client.
 
     Nothing is started as long as the integration says that this process does not serve: the adapter
@@ -225,6 +226,7 @@ def connect(integration: Integration, *, prefix: str = "") -> Client:
     Args:
         integration: the application.
         prefix: what the framework puts before the names of settings, for messages.
+        owner: what the framework has of an application; when it is gone, the client lets go of the database.
 
     Raises:
         SettingsError: names everything that is wrong with the settings.
@@ -258,6 +260,8 @@ def connect(integration: Integration, *, prefix: str = "") -> Client:
         except BaseException:  # a start that fails, or is interrupted, leaves nothing half done
             client.stop()
             raise
+        if owner is not None:
+            finalize(owner, client.stop).atexit = False  # at its end, a process does that by itself
         return client
 
 

@@ -206,6 +206,13 @@ def test_what_is_being_imported_is_known(make_module, tmp_path):
     sys.modules.pop("inner")
 
 
+def test_code_without_a_file_is_not_being_imported():
+    """Programs that distribute work execute such code for good, and everything within it."""
+    names = {"__name__": "no_module", "being_imported": being_imported}
+    exec("found = being_imported()", names)  # noqa: S102 - that is what it is about
+    assert names["found"] == {}
+
+
 WAITING = """
 from autocron.integration import when_imported
 happened = []

@@ -7,7 +7,7 @@ from django.core import checks
 from django.utils.module_loading import autodiscover_modules
 
 from django_autocron.checks import check_ancestor, check_settings, check_surroundings
-from django_autocron.project import project
+from django_autocron.extension import project
 from django_autocron.serving import start_when_serving
 
 

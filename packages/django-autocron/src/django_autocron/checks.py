@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core import checks
 
 from autocron.errors import SettingsError
-from django_autocron.extension import SETTING, given_settings
+from django_autocron.configuration import SETTING, given_settings
 
 _PUBLIC = ("MEDIA_ROOT", "STATIC_ROOT")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from shutil import rmtree
 
 from autocron.processes.locks import Lock, is_held
-from django_autocron.extension import DATABASE
+from django_autocron.configuration import DATABASE
 
 _TESTS = "autocron-tests-"
 _NEWEST_DEAD = 60.0  # seconds; a younger one may only not be locked yet

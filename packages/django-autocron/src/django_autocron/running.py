@@ -15,7 +15,6 @@ from autocron.integration import is_last_attempt
 from autocron.model import Options
 from autocron.running.executor import failure
 from autocron.tasks import Task as CoreTask
-from django_autocron.extension import claimed_job
 from django_autocron.framework import (
     AnyResult,
     AnyTask,
@@ -29,6 +28,7 @@ from django_autocron.framework import (
     task_finished,
     task_started,
 )
+from django_autocron.integration import claimed_job
 from django_autocron.results import change, new_result, result_of
 
 

@@ -21,8 +21,8 @@ from autocron.app import in_worker
 from autocron.errors import SettingsError
 from autocron.integration import is_served
 from autocron.settings import Source
-from django_autocron.extension import loaded_settings, runs_tests
-from django_autocron.project import Project
+from django_autocron.configuration import loaded_settings, runs_tests
+from django_autocron.extension import Project
 
 _RELOADED = ("RUN_MAIN", "WERKZEUG_RUN_MAIN")
 """What reloaders set in the environment of the process that serves."""

@@ -1,25 +1,21 @@
-"""The extension: an app's settings, and what its workers need to know of it."""
+"""The extension, which connects an app."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
-from weakref import WeakKeyDictionary, finalize, ref
 
 from flask import Flask, current_app, has_app_context
 
-from autocron.app import add_finder, connect, current_client, in_worker
+from autocron.app import add_finder, connect
 from autocron.client import Client
-from autocron.integration import Integration, read_settings
-from autocron.model import ClaimedJob
-from flask_autocron.serving import serves, start_when_serving
+from autocron.integration import read_settings
+from flask_autocron.integration import FlaskIntegration, clients
+from flask_autocron.serving import start_when_serving
 from flask_autocron.source import APP, PREFIX, Source
 
 EXTENSION = "autocron"
-
-_clients: WeakKeyDictionary[Flask, Client] = WeakKeyDictionary()
 
 
 class Autocron:
@@ -71,68 +67,14 @@ class Autocron:
                 return app
             ```
         """
-        if app in _clients:
+        if app in clients:
             return
         source = Source.of(app)
-        client = connect(FlaskIntegration(source, _settings_of(app), app), prefix=PREFIX)
-        app.extensions[EXTENSION] = _clients[app] = client
-        if not in_worker():
-            finalize(app, client.stop).atexit = False  # an app that is gone has no connections
+        integration = FlaskIntegration(source, _settings_of(app), app)
+        client = connect(integration, prefix=PREFIX, owner=app)
+        app.extensions[EXTENSION] = clients[app] = client
         add_finder(_client_of_current_app)
         start_when_serving(app, client, source)
-
-
-class FlaskIntegration(Integration):
-    """What the core needs to know of a Flask app.
-
-    Args:
-        source: where a worker finds the app.
-        settings: what the app has configured; not needed in a worker.
-        app: the app; a worker loads it. It is not kept by this.
-    """
-
-    def __init__(
-        self,
-        source: Source,
-        settings: Mapping[str, Any] | None = None,
-        app: Flask | None = None,
-    ) -> None:
-        self._source = source
-        self._settings = settings or {}
-        self._app: Callable[[], Flask | None] = (lambda: None) if app is None else ref(app)
-
-    def settings(self) -> Mapping[str, Any]:
-        """Return what the app has configured."""
-        return self._settings
-
-    def describe(self) -> dict[str, Any]:
-        """Return where a worker finds the app."""
-        return self._source.describe()
-
-    @classmethod
-    def from_description(cls, description: dict[str, Any]) -> FlaskIntegration:
-        """Return, in a worker, what `describe` has described in the web process."""
-        return cls(Source(**description))
-
-    def load(self) -> None:
-        """Build the app anew, in a worker."""
-        client = current_client()
-        for loaded in self._source.apps():
-            for app in (loaded, *_clients):
-                if app is not None and _clients.get(app) is client:
-                    self._found = app
-                    self._app = ref(app)
-                    return
-
-    def job_context(self, job: ClaimedJob) -> AbstractContextManager[Any]:
-        """Return an application context, for one job."""
-        app = self._app()
-        assert app is not None, "no job runs before the app is loaded, or after it is gone"
-        return app.app_context()
-
-    def should_start(self) -> bool:
-        """Whether it is known already that this process serves."""
-        return serves()
 
 
 def _settings_of(app: Flask) -> dict[str, Any]:

@@ -87,7 +87,8 @@ def frame_being_imported() -> FrameType | None:
     first = None
     while frame is not None:
         name = frame.f_globals.get("__name__", "__main__")
-        if frame.f_code.co_name == "<module>" and name != "__main__":
+        is_module = frame.f_code.co_name == "<module>" and "__file__" in frame.f_globals
+        if is_module and name != "__main__":
             first = frame
         frame = frame.f_back
     return first

@@ -22,11 +22,11 @@ from django.utils.translation import gettext as _
 
 from autocron.administration.database import Opened, opened
 from autocron.errors import AutocronError, DatabaseUnusable
-from django_autocron.extension import loaded_settings, runs_tests
+from django_autocron.configuration import loaded_settings, runs_tests
+from django_autocron.extension import project
 from django_autocron.models import Job
 from django_autocron.pages.listing import Listing
 from django_autocron.pages.shown import clean
-from django_autocron.project import project
 
 SELECTED = "_selected_action"
 """What the admin calls the rows that were ticked,"""

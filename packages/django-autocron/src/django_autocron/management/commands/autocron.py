@@ -12,8 +12,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from autocron.cli import perform
 from autocron.cli.arguments import DESCRIPTION, EXIT_STATUS, summary
 from autocron.errors import AutocronError, UsageError
-from django_autocron.extension import loaded_settings
-from django_autocron.project import project
+from django_autocron.configuration import loaded_settings
+from django_autocron.extension import project
 
 _INTERRUPTED = 130
 _LOG_LEVELS = {0: "error", 2: "info", 3: "debug"}
