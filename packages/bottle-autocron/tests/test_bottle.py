@@ -215,7 +215,7 @@ def test_calls_of_routes_can_be_captured(app):
 # Ways of serving ------------------------------------------------------------------------------
 
 
-def test_an_unknown_server_starts_with_its_first_request(project):
+def test_a_main_module_may_be_a_server_itself(project):
     """Nothing else tells that wsgiref serves."""
     serving = """
     from wsgiref.simple_server import make_server

@@ -2,10 +2,10 @@
 
 from typing import ClassVar
 
-from autocron.testing.contract import WORKERS, AdapterContract
+from autocron.testing.contract import AdapterContract
 from autocron.testing.processes import program
 
-APPLICATION = f"""
+APPLICATION = """
 import sys
 
 from bottle import Bottle, request, run
@@ -15,7 +15,7 @@ import tasks
 
 app = Bottle()
 app.install(AutocronPlugin())
-app.config["autocron.workers"] = "{WORKERS}"
+app.config.load_config("app.ini")
 
 
 @app.get("/call/<task>")
@@ -28,10 +28,10 @@ if __name__ == "__main__":
     run(app, port=int(sys.argv[1]), interval=0.2, **options)
 """
 
-MODULE = f"""
+MODULE = """
 import sys
 
-from bottle import install, request, route, run
+from bottle import default_app, install, request, route, run
 from bottle_autocron import AutocronPlugin
 
 import tasks
@@ -43,7 +43,9 @@ def call(task):
 
 
 install(AutocronPlugin())
-run(port=int(sys.argv[1]), config={{"autocron.workers": "{WORKERS}"}})
+app = default_app()
+app.config.load_config("app.ini")
+run(port=int(sys.argv[1]))
 """
 
 TEST = """
@@ -63,6 +65,7 @@ GUNICORN = "-m gunicorn --bind 127.0.0.1:{port}"
 
 class TestContract(AdapterContract):
     package = "bottle_autocron"
+    wsgi = "application:app"
     database = "autocron.db"
     servers: ClassVar = {
         "main": "application.py {port}",
@@ -85,8 +88,14 @@ class TestContract(AdapterContract):
     }
     silent_input = "import application, tasks; tasks.echo('kept')\n"
 
-    def write_app(self, project):
-        """Write an app of its own, one in the manner of scripts, and a test."""
+    def name_of(self, setting):
+        """Return the key in the app's configuration."""
+        return f"autocron.{setting}"
+
+    def write_app(self, project, **settings):
+        """Write an app of its own, one in the manner of scripts, their configuration, and a test."""
+        lines = [f"{name} = {value}" for name, value in settings.items()]
+        project.write("app.ini", "\n".join(["[autocron]", *lines]))
         project.write("application.py", APPLICATION)
         project.write("module.py", MODULE)
         project.write("test_application.py", TEST)

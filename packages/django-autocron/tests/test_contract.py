@@ -47,6 +47,7 @@ UVICORN = "-m uvicorn --port {port} site_of_shop.asgi:application"
 
 class TestContract(AdapterContract):
     package = "django_autocron"
+    wsgi = "site_of_shop.wsgi:application"
     database = "autocron.db"
     servers: ClassVar = {
         "runserver": "manage.py runserver {port}",
@@ -74,8 +75,14 @@ class TestContract(AdapterContract):
     }
     silent_input = f"{SETUP}\nimport tasks\n\ntasks.echo('kept')\n"
 
-    def write_app(self, project):
+    def name_of(self, setting):
+        """Return the key in the dict of the settings."""
+        return f'AUTOCRON["{setting.upper()}"]'
+
+    def write_app(self, project, **settings):
         """Write a site with an app that imports the tasks, and tests."""
-        write_site(project)
+        write_site(
+            project, *(f"{self.name_of(name)} = {value!r}" for name, value in settings.items())
+        )
         project.write("shop/tests.py", TEST + LIVE_TEST)
         project.write("client.py", SETUP + CLIENT)

@@ -205,26 +205,6 @@ def test_autostart_can_be_switched_on(project):
     assert "7" in script(project, "import tasks; print(tasks.echo(7).wait(30))")
 
 
-SIMPLE_SERVER = """
-import sys
-from wsgiref.simple_server import make_server
-
-from site_of_shop.wsgi import application
-
-if __name__ == "__main__":
-    make_server("127.0.0.1", int(sys.argv[1]), application).serve_forever()
-"""
-
-
-def test_an_unknown_server_starts_with_its_first_request(project):
-    """What is no server program that we know is one all the same when a request comes in."""
-    project.write("serve.py", SIMPLE_SERVER)
-    site = serve(project, "serve.py {port}")
-    assert not project.has_started(DATABASE)
-    assert site.call("echo", "hi") == "hi"
-    assert len(wait_until(site.workers)) == 2
-
-
 def test_the_runserver_of_another_app_serves_as_well(project):
     """Such as daphne's, in the place of Django's."""
     daphne = "INSTALLED_APPS.insert(0, 'daphne')"

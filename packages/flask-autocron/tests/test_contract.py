@@ -2,16 +2,16 @@
 
 from typing import ClassVar
 
-from autocron.testing.contract import WORKERS, AdapterContract
+from autocron.testing.contract import AdapterContract
 
-APPLICATION = f"""
+APPLICATION = """
 from flask import Flask, request
 from flask_autocron import Autocron
 
 import tasks
 
 app = Flask(__name__)
-app.config["AUTOCRON_WORKERS"] = {WORKERS}
+app.config.from_pyfile("settings.cfg")
 Autocron(app)
 
 
@@ -26,7 +26,7 @@ if __name__ == "__main__":
     app.run(port=int(sys.argv[1]), debug="debug" in sys.argv)
 """
 
-FACTORY = f"""
+FACTORY = """
 from flask import Flask, request
 from flask_autocron import Autocron
 
@@ -37,7 +37,7 @@ def create_app(greeting="hello"):
     import tasks
 
     app = Flask(__name__)
-    app.config["AUTOCRON_WORKERS"] = {WORKERS}
+    app.config.from_pyfile("settings.cfg")
     autocron.init_app(app)
 
     @app.get("/call/<task>")
@@ -60,6 +60,7 @@ GUNICORN = "-m gunicorn --bind 127.0.0.1:{port}"
 
 class TestContract(AdapterContract):
     package = "flask_autocron"
+    wsgi = "application:app"
     database = "instance/autocron.db"
     servers: ClassVar = {
         "run": "-m flask --app application run --port {port}",
@@ -85,8 +86,14 @@ class TestContract(AdapterContract):
     }
     silent_input = "import application, tasks; tasks.echo('kept')\n"
 
-    def write_app(self, project):
-        """Write a module that has an app, one that has a factory, and a test."""
+    def name_of(self, setting):
+        """Return the key in the app's configuration."""
+        return f"AUTOCRON_{setting.upper()}"
+
+    def write_app(self, project, **settings):
+        """Write a module that has an app, one that has a factory, their configuration, and a test."""
+        lines = [f"{self.name_of(name)} = {value!r}" for name, value in settings.items()]
+        project.write("settings.cfg", "\n".join(lines))
         project.write("application.py", APPLICATION)
         project.write("factory.py", FACTORY)
         project.write("test_application.py", TEST)

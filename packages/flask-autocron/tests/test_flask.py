@@ -405,26 +405,6 @@ def test_a_main_module_may_call_a_factory(project):
     assert serve(project, "run.py {port}").call("name") == "default"
 
 
-SERVE = """
-from wsgiref.simple_server import make_server
-import sys
-
-from application import app
-
-if __name__ == "__main__":
-    make_server("127.0.0.1", int(sys.argv[1]), app).serve_forever()
-"""
-
-
-def test_an_unknown_server_starts_with_its_first_request(project):
-    """What nothing else tells of is known to serve when somebody asks it."""
-    project.write("application.py", MAIN)
-    project.write("serve.py", SERVE)
-    site = serve(project, "serve.py {port}")
-    assert not project.has_started(DATABASE)
-    assert site.call("name") == "main"
-
-
 LOADING_SERVER = """
 import importlib.util
 import sys

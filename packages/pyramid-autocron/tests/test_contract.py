@@ -3,7 +3,7 @@
 import os
 from typing import ClassVar
 
-from autocron.testing.contract import WORKERS, AdapterContract
+from autocron.testing.contract import AdapterContract
 from autocron.testing.processes import program
 
 APPLICATION = """
@@ -26,21 +26,21 @@ def main(global_config, **settings):
     return config.make_wsgi_app()
 """
 
-INI = f"""
+INI = """
 [app:main]
 use = call:application:main
-autocron.workers = {WORKERS}
 autocron.database = %(here)s/autocron.db
+{settings}
 
 [server:main]
 use = egg:waitress#main
 listen = 127.0.0.1:%(http_port)s
 """
 
-WSGI = f"""
+WSGI = """
 from application import main
 
-app = main({{}}, **{{"autocron.workers": "{WORKERS}"}})
+app = main({{}}, **{settings})
 """
 
 SCRIPT = """
@@ -67,6 +67,7 @@ GUNICORN = "-m gunicorn --bind 127.0.0.1:{port}"
 
 class TestContract(AdapterContract):
     package = "pyramid_autocron"
+    wsgi = "wsgi:app"
     database = "autocron.db"
     servers: ClassVar = {
         "pserve": PSERVE,
@@ -88,10 +89,16 @@ class TestContract(AdapterContract):
     }
     silent_input = SCRIPT
 
-    def write_app(self, project):
+    def name_of(self, setting):
+        """Return the key in the ini file."""
+        return f"autocron.{setting}"
+
+    def write_app(self, project, **settings):
         """Write a package's `main`, its ini file, a module that has the app, and a test."""
         project.environ["PYTHONPATH"] = f"{project.folder}:{os.environ.get('PYTHONPATH', '')}"
         project.write("application.py", APPLICATION)
-        project.write("development.ini", INI)
-        project.write("wsgi.py", WSGI)
+        named = {self.name_of(name): str(value) for name, value in settings.items()}
+        lines = "\n".join(f"{name} = {value}" for name, value in named.items())
+        project.write("development.ini", INI.format(settings=lines))
+        project.write("wsgi.py", WSGI.format(settings=named))
         project.write("test_application.py", TEST)

@@ -656,7 +656,7 @@ def test_the_configuration_can_say_where_the_app_is(project, path):
     assert site.call("look")[0] == "made"
 
 
-def test_an_unknown_server_starts_with_its_first_request(project):
+def test_a_main_module_may_be_a_server_itself(project):
     """In the main module, too; nothing else tells that wsgiref serves."""
     project.write(
         "serving.py",

@@ -1,8 +1,9 @@
 """The contract of all frameworks, in those that need no adapter: with ASGI, and in Tornado."""
 
+import textwrap
 from typing import ClassVar
 
-from autocron.testing.contract import WORKERS, FrameworkContract
+from autocron.testing.contract import FrameworkContract
 
 UVICORN = "-m uvicorn --port {port} application:app"
 HYPERCORN = "-m hypercorn --bind 127.0.0.1:{port} application:app"
@@ -26,34 +27,38 @@ def test_request():
 """
 
 
+def with_settings(application, settings):
+    """Return the text of an application that knows its settings as `SETTINGS`."""
+    return f"SETTINGS = {settings!r}\n{textwrap.dedent(application)}"
+
+
 class AsgiContract(FrameworkContract):
     """What holds in all ASGI frameworks."""
 
     application: ClassVar[str]
     database = "autocron.db"
-    reloading: ClassVar = ()
     silent: ClassVar = {
         "import": "-c 'import application'",
         "pytest": "-m pytest -p no:cacheprovider test_application.py",
     }
 
-    def write_app(self, project):
+    def write_app(self, project, **settings):
         """Write an application, and a test of it."""
-        project.write("application.py", self.application)
+        project.write("application.py", with_settings(self.application, settings))
         project.write("test_application.py", PYTEST)
 
 
 class TestFastAPI(AsgiContract):
-    application = f"""
+    application = """
         import autocron.asgi
         import tasks
         from fastapi import FastAPI
         from fastapi.responses import PlainTextResponse
 
-        app = FastAPI(lifespan=autocron.asgi.lifespan("autocron.db", workers={WORKERS}))
+        app = FastAPI(lifespan=autocron.asgi.lifespan("autocron.db", **SETTINGS))
 
 
-        @app.get("/call/{{task}}", response_class=PlainTextResponse)
+        @app.get("/call/{task}", response_class=PlainTextResponse)
         async def call(task: str, text: str):
             result = getattr(tasks, task)(text)
             await result.stored()
@@ -70,7 +75,7 @@ class TestFastAPI(AsgiContract):
 
 
 class TestStarlette(AsgiContract):
-    application = f"""
+    application = """
         from contextlib import asynccontextmanager
 
         import autocron.asgi
@@ -89,43 +94,43 @@ class TestStarlette(AsgiContract):
 
         @asynccontextmanager
         async def prepare(app):
-            yield {{"ready": True}}
+            yield {"ready": True}
 
 
-        lifespan = autocron.asgi.lifespan("autocron.db", inner=prepare, workers={WORKERS})
-        app = Starlette(routes=[Route("/call/{{task}}", call)], lifespan=lifespan)
+        lifespan = autocron.asgi.lifespan("autocron.db", inner=prepare, **SETTINGS)
+        app = Starlette(routes=[Route("/call/{task}", call)], lifespan=lifespan)
     """
     servers: ClassVar = {"uvicorn": UVICORN}
     silent: ClassVar = {"import": "-c 'import application'"}
 
 
 class TestLitestar(AsgiContract):
-    application = f"""
+    application = """
         import autocron.asgi
         import tasks
         from litestar import Litestar, MediaType, get
 
 
-        @get("/call/{{task:str}}", media_type=MediaType.TEXT)
+        @get("/call/{task:str}", media_type=MediaType.TEXT)
         async def call(task: str, text: str) -> str:
             result = getattr(tasks, task)(text)
             await result.stored()
             return result.id
 
 
-        app = Litestar([call], lifespan=[autocron.asgi.lifespan("autocron.db", workers={WORKERS})])
+        app = Litestar([call], lifespan=[autocron.asgi.lifespan("autocron.db", **SETTINGS)])
     """
     servers: ClassVar = {"uvicorn": UVICORN}
 
 
 class TestQuart(AsgiContract):
-    application = f"""
+    application = """
         import autocron.asgi
         import tasks
         from quart import Quart, request
 
         app = Quart(__name__)
-        lifespan = autocron.asgi.lifespan("autocron.db", workers={WORKERS})
+        lifespan = autocron.asgi.lifespan("autocron.db", **SETTINGS)
 
 
         @app.while_serving
@@ -146,7 +151,7 @@ class TestQuart(AsgiContract):
 class TestDjango(AsgiContract):
     """Which has no lifespan."""
 
-    application = f"""
+    application = """
         from autocron.asgi import AutocronMiddleware
         from django.conf import settings
         from django.core.asgi import get_asgi_application
@@ -165,7 +170,7 @@ class TestDjango(AsgiContract):
 
 
         urlpatterns = [path("call/<task>", call)]
-        app = AutocronMiddleware(get_asgi_application(), "autocron.db", workers={WORKERS})
+        app = AutocronMiddleware(get_asgi_application(), "autocron.db", **SETTINGS)
         import tasks
     """
     servers: ClassVar = {
@@ -176,7 +181,7 @@ class TestDjango(AsgiContract):
 
 
 class TestTornado(FrameworkContract):
-    """Where autocron is started by the module that makes the application."""
+    """Where autocron is started by the module that makes the application, as Tornado's documentation does."""
 
     database = "autocron.db"
     servers: ClassVar = {
@@ -185,43 +190,42 @@ class TestTornado(FrameworkContract):
         "autoreload-wrapper": "-m tornado.autoreload application.py {port}",
         "processes": "application.py {port} processes",
     }
-    reloading = ("autoreload", "autoreload-wrapper")
+    replacing = ("autoreload", "autoreload-wrapper")
     silent: ClassVar = {"import": "-c 'import application'"}
 
-    def write_app(self, project):
-        """Write an application as Tornado's documentation does."""
-        project.write(
-            "application.py",
-            f"""
-            import asyncio
-            import sys
+    application = """
+        import asyncio
+        import sys
 
-            import autocron
-            import tasks
-            import tornado
+        import autocron
+        import tasks
+        import tornado
 
-            class CallHandler(tornado.web.RequestHandler):
-                async def get(self, task):
-                    result = getattr(tasks, task)(self.get_argument("text"))
-                    await result.stored()
-                    self.write(result.id)
+        class CallHandler(tornado.web.RequestHandler):
+            async def get(self, task):
+                result = getattr(tasks, task)(self.get_argument("text"))
+                await result.stored()
+                self.write(result.id)
 
 
-            def make_app(**settings):
-                return tornado.web.Application([("/call/(.*)", CallHandler)], **settings)
+        def make_app(**settings):
+            return tornado.web.Application([("/call/(.*)", CallHandler)], **settings)
 
 
-            async def main(app, sockets):
-                server = tornado.httpserver.HTTPServer(app)
-                server.add_sockets(sockets)
-                await asyncio.Event().wait()
+        async def main(app, sockets):
+            server = tornado.httpserver.HTTPServer(app)
+            server.add_sockets(sockets)
+            await asyncio.Event().wait()
 
 
-            if __name__ == "__main__":
-                autocron.start("autocron.db", workers={WORKERS})
-                sockets = tornado.netutil.bind_sockets(int(sys.argv[1]), "127.0.0.1")
-                if "processes" in sys.argv:
-                    tornado.process.fork_processes(2)
-                asyncio.run(main(make_app(debug="debug" in sys.argv), sockets))
-            """,
-        )
+        if __name__ == "__main__":
+            autocron.start("autocron.db", **SETTINGS)
+            sockets = tornado.netutil.bind_sockets(int(sys.argv[1]), "127.0.0.1")
+            if "processes" in sys.argv:
+                tornado.process.fork_processes(2)
+            asyncio.run(main(make_app(debug="debug" in sys.argv), sockets))
+    """
+
+    def write_app(self, project, **settings):
+        """Write the application."""
+        project.write("application.py", with_settings(self.application, settings))

@@ -209,7 +209,7 @@ def test_what_is_being_imported_is_known(make_module, tmp_path):
 def test_code_without_a_file_is_not_being_imported():
     """Programs that distribute work execute such code for good, and everything within it."""
     names = {"__name__": "no_module", "being_imported": being_imported}
-    exec("found = being_imported()", names)  # noqa: S102 - that is what it is about
+    exec("found = being_imported()", names)
     assert names["found"] == {}
 
 

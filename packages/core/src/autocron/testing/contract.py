@@ -61,6 +61,17 @@ WORKERS = 2
 """How many workers the application under test asks for."""
 
 
+UNKNOWN_SERVER = """
+import sys
+from importlib import import_module
+from wsgiref.simple_server import make_server
+
+module, name = sys.argv[2].split(":")
+make_server("127.0.0.1", int(sys.argv[1]), getattr(import_module(module), name)).serve_forever()
+"""
+"""A server that autocron does not know; it is told of the port and of the application."""
+
+
 @dataclass(frozen=True)
 class Site:
     """An application that is being served."""
@@ -136,11 +147,10 @@ class FrameworkContract:
         class TestContract(FrameworkContract):
             database = "autocron.db"
             servers = {"main": "application.py {port}"}
-            reloading = ()
             silent = {"import": "-c 'import application'"}
 
-            def write_app(self, project):
-                project.write("application.py", "...")
+            def write_app(self, project, **settings):
+                project.write("application.py", f"... {settings} ...")
         ```
     """
 
@@ -148,19 +158,26 @@ class FrameworkContract:
     """Where in the project's folder the framework keeps the database, if it is configured as "autocron.db"."""
     servers: ClassVar[dict[str, str]]
     """The ways of serving the project: for each name the arguments of Python, as in a shell, with `{port}`."""
-    reloading: ClassVar[tuple[str, ...]]
-    """Those of the servers that start again when a file changes."""
+    reloading: ClassVar[tuple[str, ...]] = ()
+    """Those of the servers that start again when a file changes, with a parent process that watches."""
+    replacing: ClassVar[tuple[str, ...]] = ()
+    """Those that replace themselves then, and have no such parent."""
     silent: ClassVar[dict[str, str]]
     """What must not start anything: for each name the arguments of Python, as in a shell."""
     silent_input: ClassVar[str] = ""
     """What these programs get to read."""
 
-    def write_app(self, project: Project) -> None:
-        """Write an application that asks for `WORKERS` workers and imports the module `tasks`.
+    def write_app(self, project: Project, **settings: Any) -> None:
+        """Write an application that configures these settings, and imports the module `tasks`.
 
-        Its path `/call/<task>?text=...` calls that task with the text, and answers with the job's id.
+        Its path `/call/<task>?text=...` calls that task with the text, and answers with the job's id. It is written
+        anew for other settings.
         """
         raise NotImplementedError
+
+    def name_of(self, setting: str) -> str:
+        """Return what a setting is called where the framework has its configuration."""
+        return setting
 
     @classmethod
     def pytest_generate_tests(cls, metafunc: pytest.Metafunc) -> None:
@@ -168,6 +185,7 @@ class FrameworkContract:
         names = {
             "server_name": list(cls.servers),
             "reloading_name": list(cls.reloading),
+            "changing_name": [*cls.reloading, *cls.replacing],
             "silent_name": list(cls.silent),
         }
         for argument in names.keys() & set(metafunc.fixturenames):
@@ -178,7 +196,7 @@ class FrameworkContract:
         """The application under test, in a folder of its own."""
         with closing(Project(tmp_path)) as project:
             project.write("tasks.py", TASKS)
-            self.write_app(project)
+            self.write_app(project, workers=WORKERS)
             yield project
 
     @pytest.fixture
@@ -231,10 +249,10 @@ class FrameworkContract:
         )
 
     def test_changed_code_reaches_the_workers(
-        self, serve: Callable[[str], Site], reloading_name: str
+        self, serve: Callable[[str], Site], changing_name: str
     ) -> None:
         """After an edit of a task's file, jobs run the new code, in new workers."""
-        site = serve(reloading_name)
+        site = serve(changing_name)
         assert site.call("echo", "new") == "new"
         before = wait_until(site.workers)
         site.project.write("tasks.py", TASKS.replace("return text", "return text.upper()"))
@@ -266,6 +284,27 @@ class FrameworkContract:
         assert site.call("pid") in before
         assert site.workers() == before
 
+    def test_settings_come_from_the_apps_configuration(
+        self, project: Project, serve: Callable[[str], Site]
+    ) -> None:
+        """There are as many workers as are configured."""
+        self.write_app(project, workers=WORKERS + 1)
+        site = serve(next(iter(self.servers)))
+        site.call("echo")
+        wait_until(lambda: len(project.autocron_processes("worker")) == WORKERS + 1)
+
+    def test_everything_that_is_wrong_is_told_by_the_names_that_the_app_uses(
+        self, project: Project
+    ) -> None:
+        """Where the server prints; and nothing is started."""
+        self.write_app(project, worker=1, ttl="soon")
+        arguments = next(iter(self.servers.values())).format(port=free_port())
+        server = project.start(*shlex.split(arguments))
+        meant = f"{self.name_of('worker')} (did you mean {self.name_of('workers')}?)"
+        wait_until(lambda: meant in server.output, or_show=lambda: server.output)
+        assert f"{self.name_of('ttl')}='soon'" in server.output
+        assert not project.has_started(self.database)
+
     # In others --------------------------------------------------------------------------------
 
     def test_nothing_starts(self, project: Project, silent_name: str) -> None:
@@ -286,13 +325,25 @@ class AdapterContract(FrameworkContract):
             database = "instance/autocron.db"
             servers = {"flask run": "-m flask --app application run --port {port}"}
 
-            def write_app(self, project):
-                project.write("application.py", "...")
+            wsgi = "application:app"
+
+            def write_app(self, project, **settings):
+                project.write("application.py", f"... {settings} ...")
         ```
     """
 
     package: ClassVar[str]
     """The adapter's import name."""
+    wsgi: ClassVar[str]
+    """The application as servers of WSGI are told of it: a module, and a name in it."""
+
+    def test_an_unknown_server_starts_with_its_first_request(self, project: Project) -> None:
+        """What nothing else tells of is known to serve when somebody asks it."""
+        project.write("unknown_server.py", UNKNOWN_SERVER)
+        site = Site.of(project, f"unknown_server.py {{port}} {self.wsgi}", self.database)
+        assert not project.has_started(self.database)
+        assert site.call("echo", "hi") == "hi"
+        assert len(wait_until(site.workers)) == WORKERS
 
     def test_another_core_is_refused(self, project: Project) -> None:
         """With the unrelated autocron 1.x in its place the adapter says what to install."""
