@@ -10,7 +10,12 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-ADAPTERS = {"django-autocron": "Django", "flask-autocron": "Flask"}
+ADAPTERS = {
+    "bottle-autocron": "bottle",
+    "django-autocron": "Django",
+    "flask-autocron": "Flask",
+    "pyramid-autocron": "pyramid",
+}
 
 
 def metadata_of(folder):
