@@ -16,10 +16,6 @@ import time
 import tasks
 
 
-async def double(number):
-    return await tasks.double(number)
-
-
 async def gather():
     return await asyncio.gather(*(tasks.double(number) for number in range(20)))
 

@@ -189,15 +189,27 @@ class FrameworkContract:
             "silent_name": list(cls.silent),
         }
         for argument in names.keys() & set(metafunc.fixturenames):
-            metafunc.parametrize(argument, names[argument])
+            metafunc.parametrize(argument, names[argument], scope="class")
+
+    def new_project(self, folder: Path) -> Project:
+        """Return the application under test, in a folder of its own."""
+        project = Project(folder)
+        project.write("tasks.py", TASKS)
+        self.write_app(project, workers=WORKERS)
+        return project
 
     @pytest.fixture
     def project(self, tmp_path: Path) -> Iterator[Project]:
-        """The application under test, in a folder of its own."""
-        with closing(Project(tmp_path)) as project:
-            project.write("tasks.py", TASKS)
-            self.write_app(project, workers=WORKERS)
+        """The application under test, and nothing of it at the end."""
+        with closing(self.new_project(tmp_path)) as project:
             yield project
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def site(cls, server_name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+        """The application, served in one of the ways, for tests that leave all as it was."""
+        with closing(cls().new_project(tmp_path_factory.mktemp(server_name))) as project:
+            yield Site.of(project, cls.servers[server_name], cls.database)
 
     @pytest.fixture
     def serve(self, project: Project) -> Callable[[str], Site]:
@@ -206,9 +218,8 @@ class FrameworkContract:
 
     # In the process that serves -----------------------------------------------------------------
 
-    def test_a_call_runs_in_a_worker(self, serve: Callable[[str], Site], server_name: str) -> None:
+    def test_a_call_runs_in_a_worker(self, site: Site) -> None:
         """A view hands a call over, and one of the workers runs it."""
-        site = serve(server_name)
         assert site.call("echo", "Grüße") == "Grüße"
         assert site.call("pid") in wait_until(site.workers)
 
@@ -219,21 +230,26 @@ class FrameworkContract:
         site = serve(server_name)
         wait_until(lambda: site.has_run("tasks.tick"), or_show=lambda: site.server.output)
 
-    def test_a_task_can_call_a_task(self, serve: Callable[[str], Site], server_name: str) -> None:
+    def test_a_task_can_call_a_task(self, site: Site) -> None:
         """A call within a worker is handed over, too, to the same database."""
-        site = serve(server_name)
         inner = site.ended(site.call("relay", "deep"))
         assert (inner.status, inner.task) == ("DONE", "tasks.echo")
 
-    def test_there_is_one_set_of_workers(
-        self, serve: Callable[[str], Site], server_name: str
-    ) -> None:
+    def test_there_is_one_set_of_workers(self, site: Site) -> None:
         """However many processes serve: one supervisor, and as many workers as were asked for."""
-        site = serve(server_name)
         for number in range(20):  # of several web processes, each gets some
             assert site.call("echo", str(number)) == str(number)
         assert len(wait_until(site.workers)) == WORKERS
         assert len(site.project.autocron_processes("supervisor")) == 1
+
+    def test_failed_jobs_leave_the_workers_in_order(self, site: Site) -> None:
+        """The outcome says what was wrong, and what comes next runs in the same workers."""
+        site.call("echo")
+        before = wait_until(site.workers)
+        failed = [site.ended(site.hand_over("fail", "no luck")) for _ in range(2 * WORKERS)]
+        assert {job.error for job in failed} == {"ValueError: no luck"}
+        assert site.call("pid") in before
+        assert site.workers() == before
 
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=str)
     def test_all_processes_end_with_the_server(
@@ -263,8 +279,9 @@ class FrameworkContract:
             except httpx.TransportError:
                 return False  # just between the old server and the new one
 
-        wait_until(is_new, or_show=lambda: site.server.output)
+        # Nothing is asked before: what a server is interrupted at, some answer with an error.
         wait_until(lambda: before.isdisjoint(wait_until(site.workers)))
+        wait_until(is_new, or_show=lambda: site.server.output)
 
     def test_the_reloaders_parent_starts_nothing(
         self, serve: Callable[[str], Site], reloading_name: str
@@ -273,16 +290,6 @@ class FrameworkContract:
         site = serve(reloading_name)
         [supervisor] = wait_until(lambda: site.project.autocron_processes("supervisor"))
         assert supervisor.parent != site.server.pid
-
-    def test_failed_jobs_leave_the_workers_in_order(self, serve: Callable[[str], Site]) -> None:
-        """The outcome says what was wrong, and what comes next runs in the same workers."""
-        site = serve(next(iter(self.servers)))
-        site.call("echo")
-        before = wait_until(site.workers)
-        failed = [site.ended(site.hand_over("fail", "no luck")) for _ in range(2 * WORKERS)]
-        assert {job.error for job in failed} == {"ValueError: no luck"}
-        assert site.call("pid") in before
-        assert site.workers() == before
 
     def test_settings_come_from_the_apps_configuration(
         self, project: Project, serve: Callable[[str], Site]
