@@ -126,3 +126,45 @@ def test_handing_over_never_blocks_the_loop(site):
     assert longest < 0.5  # the calls alone would have taken two seconds each
     assert stored == [False] * 20
     assert doubled == [2 * number for number in range(20)]
+
+
+PROCESSES = """
+import asyncio
+import sys
+
+import autocron
+import tasks
+import tornado
+
+
+class CallHandler(tornado.web.RequestHandler):
+    async def get(self, task):
+        result = getattr(tasks, task)(self.get_argument("text"))
+        await result.stored()
+        self.write(result.id)
+
+
+async def main(sockets):
+    server = tornado.httpserver.HTTPServer(tornado.web.Application([("/call/(.*)", CallHandler)]))
+    server.add_sockets(sockets)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    autocron.start("autocron.db", workers=2)
+    sockets = tornado.netutil.bind_sockets(int(sys.argv[1]), "127.0.0.1")
+    tornado.process.fork_processes(3)
+    asyncio.run(main(sockets))
+"""
+
+
+def test_forked_processes_of_tornado_share_their_workers(tmp_path):
+    """Each of them hands over, and all of them have the workers that were started before the fork."""
+    with closing(Project(tmp_path)) as project:
+        project.write("tasks.py", TASKS)
+        project.write("application.py", PROCESSES)
+        site = Site.of(project, "application.py {port}", "autocron.db")
+        for number in range(20):
+            assert site.call("echo", str(number)) == str(number)
+        assert len(wait_until(site.workers)) == 2
+        assert len(project.autocron_processes("supervisor")) == 1

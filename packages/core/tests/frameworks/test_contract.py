@@ -187,8 +187,7 @@ class TestTornado(FrameworkContract):
     servers: ClassVar = {
         "main": "application.py {port}",
         "autoreload": "application.py {port} debug",
-        "autoreload-wrapper": "-m tornado.autoreload application.py {port}",
-        "processes": "application.py {port} processes",
+        "autoreload-wrapper": "-m tornado.autoreload application.py {port} debug",
     }
     replacing = ("autoreload", "autoreload-wrapper")
     silent: ClassVar = {"import": "-c 'import application'"}
@@ -201,8 +200,12 @@ class TestTornado(FrameworkContract):
         import tasks
         import tornado
 
+        watches = asyncio.Event()
+
+
         class CallHandler(tornado.web.RequestHandler):
             async def get(self, task):
+                await watches.wait()
                 result = getattr(tasks, task)(self.get_argument("text"))
                 await result.stored()
                 self.write(result.id)
@@ -212,18 +215,18 @@ class TestTornado(FrameworkContract):
             return tornado.web.Application([("/call/(.*)", CallHandler)], **settings)
 
 
-        async def main(app, sockets):
-            server = tornado.httpserver.HTTPServer(app)
-            server.add_sockets(sockets)
+        async def main(port, debug=False):
+            make_app(debug=debug).listen(port, "127.0.0.1")
+            if debug:  # Tornado has to have seen a file before it can see that it has changed: each 500 ms
+                tornado.ioloop.PeriodicCallback(watches.set, 500).start()
+            else:
+                watches.set()
             await asyncio.Event().wait()
 
 
         if __name__ == "__main__":
             autocron.start("autocron.db", **SETTINGS)
-            sockets = tornado.netutil.bind_sockets(int(sys.argv[1]), "127.0.0.1")
-            if "processes" in sys.argv:
-                tornado.process.fork_processes(2)
-            asyncio.run(main(make_app(debug="debug" in sys.argv), sockets))
+            asyncio.run(main(int(sys.argv[1]), debug="debug" in sys.argv))
     """
 
     def write_app(self, project, **settings):
