@@ -200,12 +200,8 @@ class TestTornado(FrameworkContract):
         import tasks
         import tornado
 
-        watches = asyncio.Event()
-
-
         class CallHandler(tornado.web.RequestHandler):
             async def get(self, task):
-                await watches.wait()
                 result = getattr(tasks, task)(self.get_argument("text"))
                 await result.stored()
                 self.write(result.id)
@@ -217,10 +213,6 @@ class TestTornado(FrameworkContract):
 
         async def main(port, debug=False):
             make_app(debug=debug).listen(port, "127.0.0.1")
-            if debug:  # Tornado has to have seen a file before it can see that it has changed: each 500 ms
-                tornado.ioloop.PeriodicCallback(watches.set, 500).start()
-            else:
-                watches.set()
             await asyncio.Event().wait()
 
 
