@@ -91,7 +91,10 @@ PSERVE = program("pserve") + " development.ini http_port={port}"
 @pytest.fixture
 def project(tmp_path):
     """A folder with an app and its tasks, and without any process at the end."""
-    environ = {"PYTHONPATH": f"{tmp_path.resolve()}:{os.environ.get('PYTHONPATH', '')}"}
+    environ = {
+        "PYTHONPATH": f"{tmp_path.resolve()}:{os.environ.get('PYTHONPATH', '')}",
+        "PYTHONWARNINGS": "ignore",  # of what Pyramid imports: what these programs print is read
+    }
     with closing(Project(tmp_path, environ)) as project:
         project.write("tasks.py", TASKS)
         project.write("application.py", APPLICATION)
