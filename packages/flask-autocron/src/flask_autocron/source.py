@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import click
 from flask import Flask
 from flask.cli import NoAppException, ScriptInfo, locate_app
 
-from autocron.errors import AppNotFound, SettingsError, shown
+from autocron import integration
+from autocron.errors import AppNotFound
 from autocron.integration import (
     being_imported,
     describe_main,
@@ -26,16 +25,11 @@ EXAMPLE = "'module:app' or 'package:create_app()'"
 _MAIN = "__main__"
 
 
-@dataclass
-class Source:
-    """What a worker imports, and calls, to get the app."""
+class Source(integration.Source):
+    """What a worker imports, and calls, to get the app.
 
-    path: str | None = None
-    """What `flask --app` takes; empty for what the flask command finds by itself."""
-    modules: dict[str, str | None] = field(default_factory=dict)
-    """The modules that have the app or its factory, and their files; the likeliest first."""
-    main: dict[str, str] | None = None
-    """The main module, if it has to do with the app."""
+    The path is what `flask --app` takes; empty for what the flask command finds by itself.
+    """
 
     @classmethod
     def of(cls, app: Flask) -> Source:
@@ -44,11 +38,8 @@ class Source:
         Raises:
             SettingsError: `AUTOCRON_APP` is not a string.
         """
-        path = _path_of_command()
-        if APP in app.config:
-            path = app.config[APP]
-            if not isinstance(path, str) or not path.strip():
-                raise SettingsError([f"{APP}={shown(path)}: must be a string such as 'module:app'"])
+        path = cls.configured_path(app.config, APP)
+        path = _path_of_command() if path is None else path
         if path is not None:
             return cls(path=path)
         main = describe_main() if app.import_name == _MAIN else None
@@ -62,10 +53,6 @@ class Source:
         """Have the workers import the main module, since it is what serves."""
         if self.path is None:
             self.main = describe_main()
-
-    def describe(self) -> dict[str, Any]:
-        """Return the arguments for making this anew, as plain JSON."""
-        return asdict(self)
 
     def apps(self) -> Iterator[Flask | None]:
         """Import one thing after the other, and yield the app that each of them brings, if any.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -14,7 +14,8 @@ from pyramid.config import Configurator, global_registries
 from pyramid.path import DottedNameResolver
 from pyramid.registry import Registry
 
-from autocron.errors import AppNotFound, SettingsError, shown
+from autocron import integration
+from autocron.errors import AppNotFound
 from autocron.integration import (
     ModuleIntegration,
     being_imported,
@@ -30,17 +31,14 @@ _MAIN = "__main__"
 
 
 @dataclass
-class Source:
-    """What a worker imports, and calls, to get the app."""
+class Source(integration.Source):
+    """What a worker imports, and calls, to get the app.
+
+    The path is the dotted name of the app, or of what makes it.
+    """
 
     paste: dict[str, Any] | None = None
     """The arguments of `paste.deploy.loadapp`, if an ini file says what the app is."""
-    path: str | None = None
-    """The dotted name of the app, or of what makes it."""
-    modules: dict[str, str | None] = field(default_factory=dict)
-    """The modules that have the app, and their files."""
-    main: dict[str, str] | None = None
-    """The main module, if it has the app."""
 
     @classmethod
     def of(cls, config: Configurator) -> Source:
@@ -49,15 +47,10 @@ class Source:
         Raises:
             SettingsError: `autocron.app` is not a string.
         """
-        path = (config.get_settings() or {}).get(APP)
-        if path is not None:
-            if not isinstance(path, str) or not path.strip():
-                reason = "must be a string such as 'module:app'"
-                raise SettingsError([f"{APP}={shown(path)}: {reason}"])
-            return cls(_paste(), path.strip())
+        path = cls.configured_path(config.get_settings() or {}, APP)
         paste = _paste()
-        if paste is not None:
-            return cls(paste)
+        if path is not None or paste is not None:
+            return cls(path, paste=paste)
         modules = being_imported() | files_of([config.root_package.__name__])
         has_main = _MAIN in modules or not (being_imported() or is_served())
         modules.pop(_MAIN, None)
@@ -73,10 +66,6 @@ class Source:
     @property
     def _ini(self) -> str:
         return "" if self.paste is None else self.paste["uri"].partition(":")[2].partition("#")[0]
-
-    def describe(self) -> dict[str, Any]:
-        """Return the arguments for making this anew, as plain JSON."""
-        return asdict(self)
 
     def load(self, is_ours: Callable[[Registry], bool]) -> Registry:
         """Make the app as the web process has made it, and return its registry.
