@@ -31,12 +31,12 @@ TOO_LARGE = "a@example.org\n" * 100_000
 
 
 @on_all_servers
-def test_the_newsletter(site, browser):
+def test_the_newsletter(newsletter, server, site, browser):
     """A reader signs up, imports others, sees what became of it; and nothing is left when the server has ended."""
     a_reader_signs_up_and_confirms(browser)
     an_import_can_be_watched(browser)
     old_confirmations_are_looked_for_at_once(browser)
-    nothing_is_left_when_the_server_has_ended(site)
+    nothing_is_left_when_the_server_has_ended(newsletter, server, site)
 
 
 def a_reader_signs_up_and_confirms(browser):
@@ -68,10 +68,10 @@ def old_confirmations_are_looked_for_at_once(browser):
     assert "on schedule" in see(browser, "/jobs", "forget unconfirmed")
 
 
-def nothing_is_left_when_the_server_has_ended(site):
+def nothing_is_left_when_the_server_has_ended(newsletter, server, site):
     """The workers came with it, and go with it."""
     assert site.project.autocron_processes("worker")
-    site.server.end()
+    newsletter.end(site, server)
     wait_until(lambda: not site.project.autocron_processes(), or_show=lambda: site.server.output)
 
 

@@ -1,5 +1,6 @@
 """How the newsletter is served in each framework, from a copy of it as it comes from the repository."""
 
+import os
 import shlex
 import shutil
 from collections.abc import Mapping
@@ -9,10 +10,12 @@ from pathlib import Path
 
 from autocron.testing import Project
 from autocron.testing.contract import Site
+from autocron.testing.processes import program
 
 EXAMPLES = Path(__file__).parent.parent
 NO_SOURCE = shutil.ignore_patterns("__pycache__", "data", "instance")
 GUNICORN = "-m gunicorn --workers 4 --bind 127.0.0.1:{port}"
+UVICORN = "-m uvicorn --app-dir examples/fastapi --port {port} newsletter:app"
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class Newsletter:
     """What is run before the first start: arguments of Python, as in a shell."""
     environ: Mapping[str, str] = field(default_factory=dict)
     """Environment variables, of the servers and of the preparation."""
+    ended_together: tuple[str, ...] = ()
+    """Those of the servers whose processes are all told to end, as a terminal and systemd do it."""
 
     @property
     def folder(self):
@@ -56,6 +61,10 @@ class Newsletter:
         arguments = self.servers[server or next(iter(self.servers))]
         return Site.of(project, arguments, f"{self.data_folder}/autocron.db")
 
+    def end(self, site, server):
+        """Have the server end."""
+        site.server.end(group=server in self.ended_together)
+
 
 # As in production, since Django has pages of its own for errors in development.
 DJANGO = Newsletter(
@@ -75,4 +84,34 @@ FLASK = Newsletter(
     },
     data="instance",
 )
-NEWSLETTERS = [DJANGO, FLASK]
+PYRAMID = Newsletter(
+    "pyramid",
+    {
+        "pserve": f"{program('pserve')} examples/pyramid/development.ini http_port={{port}}",
+        "gunicorn": f"{GUNICORN} --chdir examples/pyramid --paste examples/pyramid/development.ini",
+    },
+    environ={"PYTHONPATH": f"examples/pyramid:{os.environ.get('PYTHONPATH', '')}"},
+)
+BOTTLE = Newsletter(
+    "bottle",
+    {
+        "run": "examples/bottle/newsletter.py {port}",
+        "gunicorn": f"{GUNICORN} --chdir examples/bottle newsletter:app",
+    },
+)
+FASTAPI = Newsletter(
+    "fastapi",
+    {
+        "uvicorn": UVICORN,
+        "processes": f"{UVICORN} --workers 4",
+    },
+)
+TORNADO = Newsletter(
+    "tornado",
+    {
+        "main": "examples/tornado/newsletter.py --port={port}",
+        "processes": "examples/tornado/newsletter.py --port={port} --processes=4",
+    },
+    ended_together=("processes",),  # Tornado's parent ends, and leaves its children to serve
+)
+NEWSLETTERS = [DJANGO, FLASK, PYRAMID, BOTTLE, FASTAPI, TORNADO]
