@@ -1,6 +1,7 @@
 """The commands of the README are whole, and are those that are run elsewhere."""
 
 import configparser
+import re
 import shutil
 import subprocess
 
@@ -32,6 +33,18 @@ def test_the_serve_command_installs_all_packages_in_one_go(packages, readme):
     """Core and adapters come together, so that no index is asked for an autocron."""
     install = readme.serve.split(" && ")[1].split()
     assert {f"./packages/{folder.name}" for folder in packages} <= set(install)
+
+
+def test_the_table_tells_of_each_example_what_its_own_readme_tells(root):
+    """The packages, the commands and the address are the same in both."""
+    row = r"^\| \[\w+\]\((examples/.+)\) \| `(.+)` \| `(.+)` \| (<.+>) \|$"
+    rows = re.findall(row, (root / "README.md").read_text(), re.MULTILINE)
+    assert {root / path for path, *_ in rows} == set(root.glob("examples/*/README.md"))
+    for path, packages, command, address in rows:
+        text = (root / path).read_text()
+        for line in (f"pip install ./packages/core {packages}", *command.split(" && ")):
+            assert f"\n{line}\n" in text
+        assert address in text
 
 
 def test_the_test_command_runs_a_label_of_tox(root, readme):

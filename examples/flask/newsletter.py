@@ -18,7 +18,7 @@ import autocron
 from autocron.errors import UnknownJob
 from flask_autocron import Autocron
 
-app = Flask(__name__)
+app = Flask(__name__, static_folder="../shared/static", template_folder="../shared/templates")
 app.config.update(SMTP="", SECONDS_PER_ADDRESS=0.1, MAX_CONTENT_LENGTH=10**6, AUTOCRON_WORKERS=2)
 app.config.from_prefixed_env("NEWSLETTER")  # such as NEWSLETTER_SMTP=localhost:25
 Autocron(app)
@@ -90,7 +90,8 @@ def forget_unconfirmed():
 @app.get("/")
 def index(**problems):
     [(count,)] = sql("SELECT count(*) FROM reader WHERE confirmed")
-    return render_template("index.html", count=count, **problems), 422 if problems else 200
+    context = {"count": count, "done": request.args.get("done"), "smtp": app.config["SMTP"]}
+    return render_template("index.html", **context, **problems), 422 if problems else 200
 
 
 @app.post("/subscribe")
@@ -127,23 +128,19 @@ def show_import(job_id):
 
 @app.get("/jobs")
 def show_jobs():
-    return render_template("jobs.html", jobs=autocron.jobs(limit=30))
+    return render_template("jobs.html", jobs=autocron.jobs(limit=30), time=time)
 
 
 @app.get("/outbox")
 def show_outbox():
     files = sorted(Path(app.instance_path, "outbox").glob("*.eml"), reverse=True)[:20]
     mails = [message_from_bytes(file.read_bytes(), policy=policy.default) for file in files]
-    return render_template("outbox.html", mails=mails)
-
-
-@app.template_filter()
-def clock(seconds):
-    return time.strftime("%H:%M:%S", time.localtime(seconds))
+    return render_template("outbox.html", mails=mails, smtp=app.config["SMTP"])
 
 
 @app.errorhandler(404)
 @app.errorhandler(413)
 @app.errorhandler(UnknownJob)
 def explain(error):
-    return render_template("error.html", error=error), getattr(error, "code", 404)
+    status = getattr(error, "code", 404)
+    return render_template("error.html", status=status), status

@@ -104,4 +104,5 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR.parent / "shared/static"]  # of the newsletters of all frameworks
 TIME_ZONE = "UTC"
