@@ -53,6 +53,13 @@ def wait_until(
     return outcome
 
 
+def save(path: Path, text: str) -> None:
+    """Write a file in one go, as editors do, so that a process which reads it just then gets the old one or the new."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(text)
+    new.replace(path)
+
+
 _FIRST_PORT = 20_000
 _PORTS_OF_A_PROCESS = 90
 _ports = itertools.count()
@@ -211,7 +218,7 @@ class Project:
         """Write a text, without its indentation, to a file of the folder; return its path."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(textwrap.dedent(text))
+        save(path, textwrap.dedent(text))
         return path
 
     def start(self, *arguments: str, **environ: str) -> Program:
