@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from autocron.testing.processes import AutocronProcess
+from autocron.testing.processes import AutocronProcess, save
 
 DEADLINE = 30.0
 
@@ -130,8 +130,7 @@ class Site:
 
     def write(self, code: str, name: str = "site_app") -> None:
         """Write a module of the application."""
-        path = self.folder / f"{name}.py"
-        path.write_text(textwrap.dedent(code))
+        save(self.folder / f"{name}.py", textwrap.dedent(code))
 
     def web(self, module: str = "site_app", **environment: str) -> Web:
         """Start a web process."""

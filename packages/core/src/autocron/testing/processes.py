@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
@@ -53,24 +54,39 @@ def wait_until(
     return outcome
 
 
-_FIRST_PORT = 20_000
-_PORTS_OF_A_PROCESS = 90
-_ports = itertools.count()
+def save(path: Path, text: str) -> None:
+    """Write a file in one go, as editors do, so that a process which reads it just then gets the old one or the new."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(text)
+    new.replace(path)
+
+
+_PORTS = range(20_000, 31_000)
+"""Below those that the kernel gives to outgoing connections (ip(7), `ip_local_port_range`), which might take one."""
+
+_MOST_RESERVED = 50
+_numbers = itertools.count(os.getpid() * 100)
+_reserved: deque[socket.socket] = deque()
 
 
 def free_port() -> int:
     """Return the number of a TCP port on which nobody listens, another one with each call.
 
-    It is below those that the kernel gives to outgoing connections (ip(7), `ip_local_port_range`): such a
-    connection, or a test that runs beside this one, could take it before the server does.
+    It is reserved for a while, for a server that is yet to be started: by binding the UDP port of that number, which no
+    server of ours needs, and which no other process can bind that asks here.
     """
-    first = _FIRST_PORT + os.getpid() % 128 * _PORTS_OF_A_PROCESS
-    for number in itertools.islice(_ports, _PORTS_OF_A_PROCESS):
-        port = first + number % _PORTS_OF_A_PROCESS
+    for number in itertools.islice(_numbers, len(_PORTS)):
+        port = _PORTS[number % len(_PORTS)]
+        reservation = socket.socket(type=socket.SOCK_DGRAM)
         with socket.socket() as probe, suppress(OSError):
+            reservation.bind(("127.0.0.1", port))
             probe.bind(("127.0.0.1", port))
+            _reserved.append(reservation)
+            if len(_reserved) > _MOST_RESERVED:
+                _reserved.popleft().close()
             return port
-    raise OSError(f"no port from {first} to {first + _PORTS_OF_A_PROCESS - 1} is free")
+        reservation.close()
+    raise OSError(f"no port from {_PORTS[0]} to {_PORTS[-1]} is free")
 
 
 def is_listening(port: int) -> bool:
@@ -211,7 +227,7 @@ class Project:
         """Write a text, without its indentation, to a file of the folder; return its path."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(textwrap.dedent(text))
+        save(path, textwrap.dedent(text))
         return path
 
     def start(self, *arguments: str, **environ: str) -> Program:
