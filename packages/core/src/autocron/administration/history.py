@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from autocron.model import Attempt, Job, JobStatus
 from autocron.model_admin import Note, NoteKind
@@ -42,26 +43,44 @@ def history(job: Job, attempts: Sequence[Attempt], notes: Sequence[Note]) -> lis
         >>> [(change.at, change.what) for change in history(mail, [], [])]
         [(1.0, 'put in'), (2.0, 'attempt 1 begun by worker 1'), (3.0, 'ended')]
     """
-    return sorted(_changes(job, attempts, notes), key=lambda change: change.at)
+    put_in = Change(job.enqueued_at, JobStatus.WAITING, "put in")
+    changes = [(put_in.at, put_in)]
+    for course in (_attempts(job, attempts, notes), _notes(notes)):
+        changes += _in_order(put_in, course)
+    if job.status is JobStatus.WAITING and job.run_at is not None:
+        changes.append((job.run_at, Change(job.run_at, JobStatus.WAITING, "due")))
+    return [change for _, change in sorted(changes, key=lambda placed: placed[0])]
 
 
-def _changes(job: Job, attempts: Sequence[Attempt], notes: Sequence[Note]) -> Iterator[Change]:
-    yield Change(job.enqueued_at, JobStatus.WAITING, "put in")
+def _in_order(first: Change, course: Iterable[Change]) -> Iterator[tuple[float, Change]]:
+    """Place each change no earlier than the one that it came from.
+
+    Their times need not tell: a process looks at its clock before it waits for its turn to write, and a
+    clock may be set back.
+    """
+    changes = list(course)
+    places = accumulate((change.at for change in changes), max, initial=first.at)
+    next(places)
+    return zip(places, changes, strict=True)
+
+
+def _attempts(job: Job, attempts: Sequence[Attempt], notes: Sequence[Note]) -> Iterator[Change]:
     renewed = {note.attempt for note in notes if note.kind is NoteKind.RENEWED}
     for attempt in attempts:
         yield Change(attempt.started_at, JobStatus.RUNNING, _begun(attempt.number, attempt.worker))
         what = f"{str(attempt.outcome).lower().replace('_', ' ')}: {attempt.error}"
         yield Change(attempt.ended_at, _status_after(attempt, job, renewed), what)
-    for note in notes:
-        what = _WORDS.get(note.kind) or _begun(note.attempt, note.worker)
-        yield Change(note.at, _STATUS_AFTER[note.kind], what)
     known = {attempt.number for attempt in attempts}
     if job.started_at is not None and job.attempt not in known:
         yield Change(job.started_at, JobStatus.RUNNING, _begun(job.attempt, job.worker))
-    if job.status is JobStatus.WAITING and job.run_at is not None:
-        yield Change(job.run_at, JobStatus.WAITING, "due")
     if job.finished_at is not None and job.status is JobStatus.DONE:
         yield Change(job.finished_at, JobStatus.DONE, "ended")
+
+
+def _notes(notes: Sequence[Note]) -> Iterator[Change]:
+    for note in notes:
+        what = _WORDS.get(note.kind) or _begun(note.attempt, note.worker)
+        yield Change(note.at, _STATUS_AFTER[note.kind], what)
 
 
 def _begun(attempt: int, worker: int | None) -> str:
