@@ -197,6 +197,13 @@ class AdminSite:
         with opened(self.project.folder / "autocron.db") as database:
             yield database
 
+    def has_its_workers(self):
+        """Whether they run, and have made the project's schedules known."""
+        if len(self.project.autocron_processes("worker")) < 2:
+            return False
+        with self.database() as database:
+            return bool(database.store.schedules())
+
     def put_in(self, *calls):
         """Have tasks of the newsletter called, each a line of Python; return the ids of the jobs."""
         lines = ["from newsletter.tasks import *", *(f"print('JOB', {call}.id)" for call in calls)]
@@ -249,11 +256,11 @@ def serve(project):
 
 @contextmanager
 def served_site(folder, settings=""):
-    """A site in a folder, with its users, while it is served; its workers run already."""
+    """A site in a folder, with its users, while it is served; its workers have made its tasks known already."""
     with closing(Project(folder, {"DJANGO_SETTINGS_MODULE": "site_settings"})) as project:
         write_site(project, settings)
         manage(project, "migrate", "-v", "0")
         manage(project, "shell", "-c", USERS)
         site = serve(project)
-        wait_until(lambda: len(project.autocron_processes("worker")) == 2)
+        wait_until(site.has_its_workers, or_show=lambda: project.output)
         yield site

@@ -14,6 +14,7 @@ import pytest
 
 from autocron.cli.output import Moment, Span
 from autocron.model import Failed, NewJob, Succeeded
+from autocron.testing.processes import heed_signals
 
 NOW = 1_795_000_000.0
 IDS = [f"01a201ca-2ee6-72e1-9f69-0bb079b709a{number}" for number in range(3)]
@@ -78,6 +79,12 @@ class Terminal:
             self.process.kill()
         self.process.wait()
         os.close(self._screen)
+
+
+@pytest.fixture(autouse=True)
+def _signals():
+    """The command can be left with Ctrl-C, wherever the tests are run."""
+    heed_signals()
 
 
 @pytest.fixture

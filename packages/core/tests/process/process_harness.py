@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from autocron.testing.processes import AutocronProcess, save
+from autocron.testing.processes import AutocronProcess, heed_signals, save
 
 DEADLINE = 30.0
 
@@ -76,10 +76,7 @@ class Web:
     """A web process: imports a module that starts autocron, and evaluates what it is sent."""
 
     def __init__(self, folder: Path, module: str, **environment: str) -> None:
-        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
-            # So it is in what a shell runs in the background, and the process would inherit it.
-            if signal.getsignal(number) is signal.SIG_IGN:
-                signal.signal(number, signal.SIG_DFL)
+        heed_signals()
         self.errors = folder / f"errors-{time.monotonic_ns()}.txt"
         with self.errors.open("w") as errors:
             self.process = subprocess.Popen(

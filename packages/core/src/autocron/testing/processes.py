@@ -101,6 +101,13 @@ def program(name: str) -> str:
     return f"-c 'import os, sys; os.execv(sys.argv[1], sys.argv[1:])' {shlex.quote(str(path))}"
 
 
+def heed_signals() -> None:
+    """Ignore no signal that ends a program, as a shell has what it runs in the background do: children inherit that."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
 @dataclass(frozen=True)
 class AutocronProcess:
     """A process that autocron has started: its role is `"supervisor"` or `"worker"`."""
@@ -151,10 +158,7 @@ class Program:
         self, command: Sequence[str], folder: Path, environ: Mapping[str, str], output: Path
     ) -> None:
         self._output = output
-        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
-            # So it is in what a shell runs in the background, and a program would inherit it.
-            if signal.getsignal(number) is signal.SIG_IGN:
-                signal.signal(number, signal.SIG_DFL)
+        heed_signals()
         with output.open("wb") as file:
             self._process = subprocess.Popen(
                 command,
