@@ -77,19 +77,21 @@ def name_of(function: Callable[..., Any]) -> str:
         reason = "it is a method, whose object a job cannot store: write a function at the top of its module"
         raise InvalidTask(function=f"{module}.{name}", reason=reason)
     if module in MAIN_NAMES:
-        module = _main_module_name(f"{module}.{name}")
+        module = _main_module_name(function, f"{module}.{name}")
     return f"{module}.{name}"
 
 
-def _main_module_name(function: str) -> str:
-    main = sys.modules["__main__"]
-    spec = getattr(main, "__spec__", None)
+def _main_module_name(function: Callable[..., Any], name: str) -> str:
+    # Not from `sys.modules`: while `multiprocessing` imports the main module, that still has another.
+    main = getattr(unwrap(function), "__globals__", {})
+    if main.get("__name__") not in MAIN_NAMES:
+        main = vars(sys.modules["__main__"])
+    spec, file = main.get("__spec__"), main.get("__file__")
     if spec is not None:
         return str(spec.name)
-    file = getattr(main, "__file__", None)
     if file is None:
         reason = "an interactive session or python -c cannot be imported by a worker: use a file"
-        raise InvalidTask(function=function, reason=reason)
+        raise InvalidTask(function=name, reason=reason)
     return os.path.splitext(os.path.basename(str(file)))[0]
 
 

@@ -168,3 +168,41 @@ def test_forked_processes_of_tornado_share_their_workers(tmp_path):
             assert site.call("echo", str(number)) == str(number)
         assert len(wait_until(site.workers)) == 2
         assert len(project.autocron_processes("supervisor")) == 1
+
+
+MAIN = """
+import sys
+
+import autocron.asgi
+import uvicorn
+from fastapi import FastAPI
+from fastapi.responses import PlainTextResponse
+
+app = FastAPI(lifespan=autocron.asgi.lifespan("autocron.db", workers=2))
+
+
+@autocron.delay
+def echo(text):
+    return text
+
+
+@app.get("/call/echo", response_class=PlainTextResponse)
+async def call(text: str):
+    result = echo(text)
+    await result.stored()
+    return result.id
+
+
+if __name__ == "__main__":
+    uvicorn.run("application:app", port=int(sys.argv[1]), {arguments})
+"""
+
+
+@pytest.mark.parametrize("arguments", ["", "workers=2", "reload=True"])
+def test_the_main_module_may_have_tasks_and_the_server(tmp_path, arguments):
+    """Also where the server imports it in processes of its own, as `multiprocessing` does."""
+    with closing(Project(tmp_path)) as project:
+        project.write("application.py", MAIN.replace("{arguments}", arguments))
+        site = Site.of(project, "application.py {port}", "autocron.db")
+        job = site.ended(site.hand_over("echo", "hi"))
+        assert (job.status, job.task) == ("DONE", "application.echo")
