@@ -225,6 +225,18 @@ def test_an_unknown_server_starts_with_its_first_request(project):
     assert len(wait_until(site.workers)) == 2
 
 
+def test_a_first_request_that_could_not_start_them_leaves_it_to_the_next(project):
+    """The database had no place, say: that is told, and once there is one, workers start."""
+    write_site(project, "AUTOCRON = {'DATABASE': BASE_DIR / 'later' / 'autocron.db', 'WORKERS': 2}")
+    project.write("serve.py", SIMPLE_SERVER)
+    site = Site.of(project, "serve.py {port}", "later/autocron.db")
+    assert httpx.get(f"http://127.0.0.1:{site.port}/call/echo").status_code == 500
+    assert "later" in site.server.output
+    (project.folder / "later").mkdir()
+    assert site.call("echo", "hi") == "hi"
+    assert len(wait_until(site.workers)) == 2
+
+
 def test_the_runserver_of_another_app_serves_as_well(project):
     """Such as daphne's, in the place of Django's."""
     daphne = "INSTALLED_APPS.insert(0, 'daphne')"
