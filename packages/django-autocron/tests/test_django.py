@@ -14,7 +14,7 @@ from django_site import script, write_site
 
 from autocron.processes.table import processes_with_open
 from autocron.testing import Project, free_port, wait_until
-from autocron.testing.contract import TASKS, Site
+from autocron.testing.contract import TASKS, UNKNOWN_SERVER, Site
 
 DATABASE = "autocron.db"
 RUNSERVER = "manage.py runserver --noreload {port}"
@@ -203,6 +203,18 @@ def test_autostart_can_be_switched_on(project):
     """Then any process that sets Django up has workers, such as a script that serves in its own way."""
     write_site(project, "AUTOCRON = {'AUTOSTART': 'yes'}")
     assert "7" in script(project, "import tasks; print(tasks.echo(7).wait(30))")
+
+
+def test_a_first_request_that_could_not_start_them_leaves_it_to_the_next(project):
+    """The database had no place, say: that is told, and once there is one, workers start."""
+    write_site(project, "AUTOCRON = {'DATABASE': BASE_DIR / 'later' / 'autocron.db', 'WORKERS': 2}")
+    project.write("serve.py", UNKNOWN_SERVER)
+    site = Site.of(project, "serve.py {port} site_of_shop.wsgi:application", "later/autocron.db")
+    assert httpx.get(f"http://127.0.0.1:{site.port}/call/echo").status_code == 500
+    assert "later" in site.server.output
+    (project.folder / "later").mkdir()
+    assert site.call("echo", "hi") == "hi"
+    assert len(wait_until(site.workers)) == 2
 
 
 def test_the_runserver_of_another_app_serves_as_well(project):

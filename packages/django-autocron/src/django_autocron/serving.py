@@ -71,7 +71,9 @@ def _start_with_request(project: Project) -> None:
 
     def start(sender: type, **_details: Any) -> None:
         if issubclass(sender, WSGIHandler | ASGIHandler) and not runs_tests():
-            request_started.disconnect(start)
             project.start()
+            request_started.disconnect(
+                start
+            )  # not before: what fails now may succeed with the next request
 
     request_started.connect(start, weak=False)
