@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 import bottle
 
-from autocron.app import add_finder, connect, in_worker
+from autocron.app import add_finder, connect, disconnect, in_worker
 from autocron.client import Client
 from autocron.integration import (
     being_imported,
@@ -103,7 +103,7 @@ class AutocronPlugin:
             _installed.pop(self)
             app.remove_hook("before_request", self._start_with_request)
         if client is not None:
-            client.stop()
+            disconnect(client)
 
     def start(self) -> None:
         """See to it that there are workers. The plugin does so itself when the app begins to serve.

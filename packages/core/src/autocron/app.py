@@ -29,12 +29,18 @@ class _Process:
 
     def __init__(self) -> None:
         self.outbox: Outbox | None = None
-        self.default: Client | None = None
+        self.clients: list[Client] = []
         self.given: dict[str, Any] = {}
         self.finders: list[Callable[[], Client | None]] = []
         self.worker: Client | None = None
         self.stand_in: Client | None = None
         self.guard = threading.RLock()
+
+    @property
+    def default(self) -> Client | None:
+        """What a call goes to for which nobody knows another: of those that are connected, the first."""
+        clients = self.clients  # another thread may be replacing it
+        return clients[0] if clients else None
 
 
 _process = _Process()
@@ -124,12 +130,15 @@ def name_of_caller() -> str:
     return str(caller.f_globals.get("__name__", "__main__"))
 
 
-def start_for(caller: str, given: Mapping[str, Any]) -> None:
+def start_for(caller: str, given: Mapping[str, Any]) -> bool:
     """Do what `start()` does, when it is called by a module.
 
     Args:
         caller: the name of the module, which the workers import.
         given: the settings.
+
+    Returns:
+        Whether it was not started before.
     """
     from autocron.integration import ModuleIntegration
 
@@ -138,9 +147,10 @@ def start_for(caller: str, given: Mapping[str, Any]) -> None:
         if _process.default is not None and _process.worker is None:
             _check_same(given)
             _process.default.start()
-            return
+            return False
         connect(integration)
         _process.given = dict(given)
+        return True
 
 
 def _check_same(given: Mapping[str, Any]) -> None:
@@ -168,10 +178,9 @@ def stop() -> None:
         >>> stop()
     """
     with _process.guard:
-        client, _process.default, _process.given = _process.default, None, {}
-        _process.outbox = None
-    if client is not None:
-        client.stop()
+        clients, _process.given, _process.outbox = _process.clients, {}, None
+    for client in clients:
+        disconnect(client)
 
 
 def result(job_id: str) -> Result[Any]:
@@ -253,16 +262,29 @@ def connect(integration: Integration, *, prefix: str = "", owner: object = None)
         try:
             if integration.should_start():
                 client.start()
-            if _process.default is None:
-                if _process.outbox is not None and not _process.outbox.is_inherited:
-                    _process.outbox.hand_over(client)
-                _process.default = client
+            if calls_wait():
+                assert _process.outbox is not None
+                _process.outbox.hand_over(client)
+            _process.clients = [*_process.clients, client]
         except BaseException:  # a start that fails, or is interrupted, leaves nothing half done
             client.stop()
             raise
         if owner is not None:
-            finalize(owner, client.stop).atexit = False  # at its end, a process does that by itself
+            finalize(
+                owner, disconnect, client
+            ).atexit = False  # a process that ends does that by itself
         return client
+
+
+def disconnect(client: Client) -> None:
+    """Undo `connect`: the client lets go of the database and of the workers, and gets no more calls. Twice does no harm."""
+    with _process.guard:
+        _process.clients = [each for each in _process.clients if each is not client]
+        if not _process.clients:
+            _process.outbox = (
+                None  # which would pass on later calls to what has taken over the first ones
+            )
+    client.stop()
 
 
 def add_finder(finder: Callable[[], Client | None]) -> None:
@@ -279,7 +301,7 @@ def calls_wait() -> bool:
 
 def become_worker(client: Client) -> None:
     """Make this process a worker: it starts no processes, and its calls go to `client`."""
-    _process.worker = _process.default = client
+    _process.worker, _process.clients = client, [client]
 
 
 def in_worker() -> bool:

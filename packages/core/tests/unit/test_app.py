@@ -1,10 +1,12 @@
 import asyncio
+import gc
 import os
 import sqlite3
 import subprocess
 import sys
 import threading
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -290,6 +292,41 @@ def test_start_beside_an_extension_is_an_error(path, started):
     autocron.app.connect(ModuleIntegration({}, settings={"database": path, "autostart": False}))
     with pytest.raises(StartedTwice):
         autocron.start(path)
+    autocron.stop()
+
+
+class Application:
+    """What an adapter connects."""
+
+    def __init__(self, database):
+        settings = {"database": database, "autostart": False}
+        integration = ModuleIntegration({}, settings=settings)
+        self.client = autocron.app.connect(integration, owner=self)
+
+
+def is_open(path):
+    """Whether this process has a file open."""
+    descriptors = Path("/proc/self/fd").iterdir()
+    return str(path) in [os.readlink(each) for each in descriptors if each.is_symlink()]
+
+
+def test_an_application_that_is_gone_has_no_part_in_anything(send, path):
+    """Neither its database nor a call; those for which nobody knows another client go to the next application."""
+    first, second = (Application(path.with_name(name)) for name in ("first.db", "second.db"))
+    assert autocron.app.current_client() is first.client
+    assert is_open(path.with_name("first.db"))
+    del first
+    gc.collect()
+    result = send("a")
+    assert second.client.job(result.id).status == "WAITING"
+    assert not is_open(path.with_name("first.db"))
+    del second
+    gc.collect()
+    with pytest.raises(NotStarted):
+        autocron.app.current_client()
+    kept = send("b")
+    third = Application(path)
+    assert third.client.job(kept.id).status == "WAITING"
     autocron.stop()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.signals import setting_changed
 
-from autocron.app import add_finder, calls_wait, connect, in_worker
+from autocron.app import add_finder, calls_wait, connect, disconnect, in_worker
 from autocron.client import Client
 from autocron.errors import SettingsError
 from autocron.integration import describe_main
@@ -88,7 +88,7 @@ class Project:
             client, tests = self._client, self._tests
             self._client = self._tests = None
         if client is not None:
-            client.stop()
+            disconnect(client)
         if tests is not None:
             tests.delete()
 
