@@ -270,9 +270,8 @@ def connect(integration: Integration, *, prefix: str = "", owner: object = None)
             client.stop()
             raise
         if owner is not None:
-            finalize(
-                owner, disconnect, client
-            ).atexit = False  # a process that ends does that by itself
+            # A process that ends does that by itself.
+            finalize(owner, disconnect, client).atexit = False
         return client
 
 
@@ -280,10 +279,8 @@ def disconnect(client: Client) -> None:
     """Undo `connect`: the client lets go of the database and of the workers, and gets no more calls. Twice does no harm."""
     with _process.guard:
         _process.clients = [each for each in _process.clients if each is not client]
-        if not _process.clients:
-            _process.outbox = (
-                None  # which would pass on later calls to what has taken over the first ones
-            )
+        if not _process.clients:  # what has handed its calls over would go on doing so
+            _process.outbox = None
     client.stop()
 
 

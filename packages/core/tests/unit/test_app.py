@@ -312,8 +312,10 @@ def is_open(path):
 
 def test_an_application_that_is_gone_has_no_part_in_anything(send, path):
     """Neither its database nor a call; those for which nobody knows another client go to the next application."""
+    early = send("early")
     first, second = (Application(path.with_name(name)) for name in ("first.db", "second.db"))
     assert autocron.app.current_client() is first.client
+    assert first.client.job(early.id).status == "WAITING"
     assert is_open(path.with_name("first.db"))
     del first
     gc.collect()
