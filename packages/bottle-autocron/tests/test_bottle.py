@@ -2,6 +2,7 @@
 
 import gc
 import json
+import shlex
 import weakref
 from contextlib import closing
 from pathlib import Path
@@ -11,9 +12,9 @@ import pytest
 from bottle import Bottle, PluginError
 
 import autocron
-from autocron.errors import SettingsError
-from autocron.testing import Project, capture, wait_until
-from autocron.testing.contract import TASKS, Site
+from autocron.errors import NotStarted, SettingsError
+from autocron.testing import Project, capture, free_port, wait_until
+from autocron.testing.contract import TASKS, UNKNOWN_SERVER, Site
 from bottle_autocron import AutocronPlugin
 
 DATABASE = "autocron.db"
@@ -100,6 +101,18 @@ def test_settings_come_from_a_file(app, tmp_path):
     assert settings.database == tmp_path / "jobs.db"
 
 
+def test_what_is_configured_too_late_is_an_error(app):
+    """Once they are read, nothing that differs is taken for a setting; what is not ours may change."""
+    plugin = install(app)
+    app.config["autocron.workers"] = 2
+    plugin.client()
+    app.config["autocron.workers"] = 2
+    app.config["other.workers"] = 3
+    with pytest.raises(SettingsError, match=r"autocron\.workers=3: comes too late"):
+        app.config.load_dict({"autocron": {"workers": 3}})
+    assert plugin.client().settings.workers == app.config["autocron.workers"] == 2
+
+
 def test_everything_that_is_wrong_is_told_by_the_names_that_the_app_uses(app, tmp_path):
     """An unknown key gets the nearest known one, a wrong value what it must be; nothing is half done."""
     plugin = install(app)
@@ -140,6 +153,16 @@ def test_a_second_plugin_is_refused(app):
         Bottle().install(AutocronPlugin("json"))
 
 
+def test_a_name_of_its_own_is_what_the_plugin_is_known_by(app):
+    """To a route that does without it, and to whoever uninstalls it."""
+    plugin = install(app, "background")
+    assert (plugin.name, plugin.api) == ("background", 2)
+    app.get("/", callback=lambda: "here", skip=["background"])
+    [route] = app.routes
+    assert plugin not in route.all_plugins()
+    assert app.uninstall("background") == [plugin]
+
+
 def test_a_plugin_is_for_one_app(app):
     """Each app has a configuration of its own."""
     plugin = install(app)
@@ -165,9 +188,12 @@ def test_a_closed_plugin_leaves_no_trace(app):
     plugin = install(app)
     plugin.client()
     app.uninstall(plugin)
-    assert app._hooks["before_request"] == []
+    assert app._hooks == {name: [] for name in app._hooks}
+    app.config["autocron.workers"] = 5
     app.get("/", callback=lambda: "here")
     assert get(app, "/") == "here"
+    with pytest.raises(NotStarted):
+        autocron.jobs()
 
 
 def test_no_app_is_kept():
@@ -227,6 +253,78 @@ def test_a_main_module_may_be_a_server_itself(project):
     site = serve(project, "application.py {port}")
     assert not project.has_started(DATABASE)
     assert site.call("echo", "hi") == "hi"
+
+
+def test_calls_before_the_first_request_do_not_count_for_a_start(project):
+    """Workers start with the request all the same, under a server that nothing is known of."""
+    two = "app.config['autocron.workers'] = 2\n"
+    project.write("application.py", f"{HEAD}app.install(AutocronPlugin())\n{two}{CALL}")
+    early = "import application, tasks\ntasks.echo('early')\n"
+    project.write("unknown_server.py", early + UNKNOWN_SERVER)
+    site = serve(project, "unknown_server.py {port} application:app")
+    assert site.call("echo", "hi") == "hi"
+    assert len(wait_until(site.workers)) == 2
+
+
+def test_a_first_request_that_could_not_start_them_leaves_it_to_the_next(project):
+    """The database had no place, say: that is told, and once there is one, workers start."""
+    later = "app.config['autocron.database'] = 'later/autocron.db'\n"
+    project.write("application.py", f"{HEAD}app.install(AutocronPlugin())\n{later}{CALL}")
+    project.write("unknown_server.py", UNKNOWN_SERVER)
+    arguments = "unknown_server.py {port} application:app"
+    site = serve(project, arguments, "later/autocron.db")
+    assert httpx.get(f"http://127.0.0.1:{site.port}/call/echo").status_code == 500
+    (project.folder / "later").mkdir()
+    assert site.call("echo", "hi") == "hi"
+
+
+def test_a_mounted_app_may_have_the_plugin(project):
+    """Bottle runs no hooks of such an app."""
+    mounted = f"app.install(AutocronPlugin())\n{CALL}\nchild, app = app, Bottle()\n"
+    project.write("application.py", HEAD + mounted + "app.mount('/call', child)\n")
+    project.write("unknown_server.py", UNKNOWN_SERVER)
+    site = serve(project, "unknown_server.py {port} application:app")
+    assert site.ended(site.get("/call/call/echo", text="hi")).status == "DONE"
+
+
+OWN_SERVER = """
+from bottle import ServerAdapter
+
+class Own(ServerAdapter):
+    def run(self, handler):
+        from wsgiref.simple_server import make_server
+        make_server(self.host, self.port, handler).serve_forever()
+
+run(app, server=Own, port=int(sys.argv[1]))
+"""
+
+
+def test_the_application_may_have_a_server_of_its_own(project):
+    """Bottle's `run()` takes any adapter, whenever that was defined."""
+    project.write("application.py", HEAD + "app.install(AutocronPlugin())\n" + OWN_SERVER)
+    site = serve(project, "application.py {port}")
+    wait_until(lambda: site.has_run("tasks.tick"), or_show=lambda: site.server.output)
+
+
+FACTORY = """
+def make_app():
+    app.config["autocron.database"] = "early.db"
+    app.install(AutocronPlugin())
+    if "TOO_LATE" in os.environ:
+        app.config["autocron.workers"] = 3
+    return app
+"""
+
+
+def test_a_server_that_calls_a_factory_starts_with_the_plugin(project):
+    """Nothing tells when the factory has ended; so what it configures later is an error."""
+    project.write("application.py", f"import os\n{HEAD}{FACTORY}")
+    arguments = "-m gunicorn --bind 127.0.0.1:{port} application:make_app()"
+    site = serve(project, shlex.join(arguments.split()), "early.db")
+    wait_until(lambda: site.has_run("tasks.tick"), or_show=lambda: site.server.output)
+    done = project.run(*arguments.format(port=free_port()).split(), TOO_LATE="yes")
+    assert done.returncode != 0
+    assert "autocron.workers=3: comes too late" in done.stdout
 
 
 def test_configuration_that_follows_the_plugin_counts_under_a_server(project):

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import bottle
 
-from autocron.app import add_finder, connect, disconnect, in_worker
+from autocron.app import add_finder, connect, disconnect
 from autocron.client import Client
+from autocron.errors import SettingsError, shown
 from autocron.integration import (
+    FirstRequest,
     being_imported,
     caller_outside,
-    is_from_server,
     is_served,
     read_settings,
     when_imported,
 )
 from bottle_autocron.integration import BottleIntegration
+from bottle_autocron.plugins import current_client, installed, present, start_all
 from bottle_autocron.serving import watch_servers
 
 PREFIX = "autocron."
@@ -55,6 +55,7 @@ class AutocronPlugin:
         self._app: bottle.Bottle | None = None
         self._modules: set[str] = set()
         self._client: Client | None = None
+        self._first_request = FirstRequest(self.start)
 
     def setup(self, app: bottle.Bottle) -> None:
         """Get to know the app; Bottle calls this when the plugin is installed.
@@ -74,24 +75,25 @@ class AutocronPlugin:
             )
         self._app = app
         self._modules = {caller_outside(bottle), *being_imported()}
-        _installed[self] = None
-        add_finder(_current_client)
-        app.add_hook("before_request", self._start_with_request)
+        installed[self] = None
+        add_finder(current_client)
+        app.add_hook("before_request", self._see_request)
         if is_served():
             when_imported(self.start)
         else:
-            watch_servers(_start_all)
+            watch_servers(start_all)
 
     def apply(self, callback: Callable[..., Any], route: bottle.Route) -> Callable[..., Any]:
         """Have calls that a route makes go to the database of this app; Bottle calls this for each route."""
 
         @wraps(callback)
         def call(*args: Any, **kwargs: Any) -> Any:
-            token = _current.set(self)
+            self._see_request()  # which a mounted app gets here only
+            token = present.set(self)
             try:
                 return callback(*args, **kwargs)
             finally:
-                _current.reset(token)
+                present.reset(token)
 
         return call
 
@@ -100,8 +102,9 @@ class AutocronPlugin:
         with self._guard:
             client, app, self._client, self._app = self._client, self._app, None, None
         if app is not None:
-            _installed.pop(self)
-            app.remove_hook("before_request", self._start_with_request)
+            installed.pop(self)
+            app.remove_hook("before_request", self._see_request)
+            app.remove_hook("config", self._refuse_late)
         if client is not None:
             disconnect(client)
 
@@ -123,27 +126,15 @@ class AutocronPlugin:
                 given = read_settings(self._app.config, PREFIX, Path.cwd())
                 integration = BottleIntegration.of_process(self._modules, given)
                 self._client = connect(integration, prefix=PREFIX, owner=self)
+                self._app.add_hook("config", self._refuse_late)
             return self._client
 
-    def _start_with_request(self) -> None:
-        if self._client is None and is_from_server(bottle.request.environ):
-            self.start()
+    def _see_request(self) -> None:
+        self._first_request.see(bottle.request.environ)
 
-
-_installed: WeakKeyDictionary[AutocronPlugin, None] = WeakKeyDictionary()
-_current: ContextVar[AutocronPlugin | None] = ContextVar("bottle_autocron", default=None)
-
-
-def _start_all() -> None:
-    for plugin in list(_installed):
-        plugin.start()
-
-
-def _current_client() -> Client | None:
-    """Return the client of the app that serves a request here, or else of the first app, once that is complete."""
-    if in_worker():
-        return None
-    plugin = _current.get()
-    if plugin is None and not being_imported():
-        plugin = next(iter(_installed), None)
-    return None if plugin is None else plugin.client()
+    def _refuse_late(self, config: Mapping[str, Any], key: str, value: Any) -> None:
+        if key.startswith(PREFIX) and config.get(key) != value:
+            reason = (
+                "comes too late: set it before a task is called, and before a server has the app"
+            )
+            raise SettingsError([f"{key}={shown(value)}: {reason}"])

@@ -12,14 +12,22 @@ from typing import Any
 
 from bottle import ServerAdapter
 
-_watched: set[type[ServerAdapter]] = set()
+_is_watching = False
 
 
 def watch_servers(before: Callable[[], None]) -> None:
-    """Have `before()` called just before one of Bottle's servers begins to serve."""
-    for adapter in set(_adapters(ServerAdapter)) - _watched:
-        _watched.add(adapter)
+    """Have `before()` called just before one of Bottle's servers begins to serve, or one of the application's own."""
+    global _is_watching
+    if _is_watching:
+        return
+    _is_watching = True
+
+    def watch(adapter: type[ServerAdapter]) -> None:
         adapter.run = _called_before(before, adapter.run)
+
+    for adapter in set(_adapters(ServerAdapter)):
+        watch(adapter)
+    ServerAdapter.__init_subclass__ = classmethod(watch)  # those that are yet to be defined
 
 
 def _called_before(before: Callable[[], None], run: Callable[..., Any]) -> Callable[..., Any]:

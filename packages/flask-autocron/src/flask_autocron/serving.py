@@ -18,11 +18,10 @@ from werkzeug.serving import is_running_from_reloader
 
 from autocron.app import in_worker
 from autocron.client import Client
-from autocron.integration import is_from_server, is_served
+from autocron.integration import FirstRequest, is_served
 from flask_autocron.source import Source, flask_command
 
-_waiting: WeakKeyDictionary[Flask, Client] = WeakKeyDictionary()
-"""The apps that have had no request yet."""
+_first_requests: WeakKeyDictionary[Flask, FirstRequest] = WeakKeyDictionary()
 
 
 def serves() -> bool:
@@ -42,7 +41,7 @@ def start_when_serving(app: Flask, client: Client, source: Source) -> None:
         source: is told if it is the main module that serves.
     """
     _start_with_run(app, client, source)
-    _waiting[app] = client
+    _first_requests[app] = FirstRequest(client.start)
     request_started.connect(_start_with_request)
 
 
@@ -73,8 +72,6 @@ def _start_with_run(app: Flask, client: Client, source: Source) -> None:
 
 
 def _start_with_request(app: Flask, **_more: Any) -> None:
-    """Start the workers with the first request, under servers that nothing else tells of."""
-    if is_from_server(request.environ):
-        client = _waiting.pop(app, None)
-        if client is not None:
-            client.start()
+    first_request = _first_requests.get(app)
+    if first_request is not None:
+        first_request.see(request.environ)

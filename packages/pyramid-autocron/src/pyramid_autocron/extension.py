@@ -57,7 +57,7 @@ def includeme(config: Configurator) -> None:
     config.add_directive("add_autocron_task", add_autocron_task)
     config.add_directive("add_cron_job", add_cron_job)
     config.add_request_method(_background_of, EXTENSION, reify=True)
-    start_when_serving(config, client_of)
+    start_when_serving(config)
 
     def connect_app() -> None:
         registry = config.registry

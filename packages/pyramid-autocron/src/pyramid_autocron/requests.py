@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from autocron.app import current_client, is_stood_in
 from autocron.client import Client
 from autocron.integration import find_task
 from autocron.model import Job, JobStatus
@@ -24,7 +25,12 @@ class Background:
     """
 
     def __init__(self, client: Client) -> None:
-        self._client = client
+        self._connected = client
+
+    @property
+    def _client(self) -> Client:
+        """That of the app, or what a test has put in its place."""
+        return current_client() if is_stood_in() else self._connected
 
     def enqueue(self, task: Callable[..., Any] | str, *args: Any, **kwargs: Any) -> Result[Any]:
         """Hand a call over, and return its handle.
@@ -41,7 +47,7 @@ class Background:
             found = find_task(task if isinstance(task, str) else name_of(task))
             assert isinstance(found, Task)
             task = found
-        return task(*args, **kwargs)
+        return self._client.dispatch([task.job(args, kwargs)])[0]
 
     def result(self, job_id: str) -> Result[Any]:
         """Return the handle on a job from its id."""

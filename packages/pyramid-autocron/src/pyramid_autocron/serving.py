@@ -8,39 +8,29 @@ comes in.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from types import FrameType
 
 from pyramid.config import Configurator
 from pyramid.events import ApplicationCreated, NewRequest
-from pyramid.registry import Registry
 
-from autocron.client import Client
-from autocron.integration import is_from_server, is_served
+from autocron.integration import FirstRequest, is_served
+from pyramid_autocron.integration import EXTENSION
 
 
-def start_when_serving(
-    config: Configurator, client_of: Callable[[Registry], Client | None]
-) -> None:
+def start_when_serving(config: Configurator) -> None:
     """Have the workers started as soon as it turns out that this process serves, but not before the app is made."""
-    waiting: set[str] = {"workers"}
+    registry = config.registry
 
-    def start(registry: Registry) -> None:
-        client = client_of(registry)
-        if client is not None and waiting:
-            waiting.clear()
-            client.start()
+    def start() -> None:
+        registry[EXTENSION].start()
 
-    def start_with_app(event: ApplicationCreated) -> None:
+    def start_with_app(_event: ApplicationCreated) -> None:
         if serves():
-            start(event.app.registry)
+            start()
 
-    def start_with_request(event: NewRequest) -> None:
-        if waiting and is_from_server(event.request.environ):
-            start(event.request.registry)
-
+    first_request = FirstRequest(start)
     config.add_subscriber(start_with_app, ApplicationCreated)
-    config.add_subscriber(start_with_request, NewRequest)
+    config.add_subscriber(lambda event: first_request.see(event.request.environ), NewRequest)
 
 
 def serves() -> bool:

@@ -18,11 +18,12 @@ from autocron.integration.modules import (
     load_main,
     load_module,
 )
-from autocron.integration.serving import is_from_server, is_served, when_imported
+from autocron.integration.serving import FirstRequest, is_served, when_imported
 from autocron.integration.sources import Source, SourceIntegration
 from autocron.integration.tasks import find_function, find_task, is_last_attempt
 
 __all__ = [
+    "FirstRequest",
     "Integration",
     "ModuleIntegration",
     "Source",
@@ -33,7 +34,6 @@ __all__ = [
     "files_of",
     "find_function",
     "find_task",
-    "is_from_server",
     "is_last_attempt",
     "is_missing",
     "is_served",

@@ -43,6 +43,24 @@ def is_from_server(environ: Mapping[str, Any]) -> bool:
     return "SERVER_SOFTWARE" in environ
 
 
+class FirstRequest:
+    """Starts the workers with the first request that a server passes on, where nothing else tells that one serves.
+
+    Args:
+        start: sees to it that there are workers; if it fails, the next request tries again.
+    """
+
+    def __init__(self, start: Callable[[], None]) -> None:
+        self._start: Callable[[], None] | None = start
+
+    def see(self, environ: Mapping[str, Any]) -> None:
+        """Look at a request, as WSGI has it."""
+        start = self._start
+        if start is not None and is_from_server(environ):
+            start()
+            self._start = None
+
+
 def when_imported(callback: Callable[[], None]) -> None:
     """Call `callback` when the import ends that is going on here, if it succeeds; at once if there is none.
 
