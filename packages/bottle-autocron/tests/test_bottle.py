@@ -281,7 +281,7 @@ def test_a_first_request_that_could_not_start_them_leaves_it_to_the_next(project
 def test_a_mounted_app_may_have_the_plugin(project):
     """Bottle runs no hooks of such an app."""
     mounted = f"app.install(AutocronPlugin())\n{CALL}\nchild, app = app, Bottle()\n"
-    project.write("application.py", HEAD + mounted + "app.mount('/call', child)\n")
+    project.write("application.py", HEAD + mounted + "app.mount('/call/', child)\n")
     project.write("unknown_server.py", UNKNOWN_SERVER)
     site = serve(project, "unknown_server.py {port} application:app")
     assert site.ended(site.get("/call/call/echo", text="hi")).status == "DONE"
