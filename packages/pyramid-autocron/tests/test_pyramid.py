@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import threading
 import weakref
 from contextlib import closing
 from pathlib import Path
@@ -16,11 +17,14 @@ from pyramid.exceptions import (
     ConfigurationError,
     ConfigurationExecutionError,
 )
+from pyramid.request import Request
 from pyramid.response import Response
+from pyramid.scripting import prepare
 
 import autocron
+from autocron import registry
 from autocron.cli.arguments import VERBS
-from autocron.errors import AppNotFound, InvalidSchedule, RolledBack, TaskNotFound
+from autocron.errors import AppNotFound, InvalidSchedule, RolledBack, StoreError, TaskNotFound
 from autocron.testing import Project, capture, wait_until
 from autocron.testing.contract import Site
 from autocron.testing.processes import program
@@ -222,10 +226,44 @@ def test_modules_of_tasks_can_be_listed(project, names):
     wait_until(lambda: site.has_run("more_tasks.tick") and site.has_run("other_tasks.tick"))
 
 
+def test_modules_of_tasks_may_be_named_as_seen_from_the_app(project):
+    """As everything that is named in Pyramid's settings: relative to the package that makes the app."""
+    project.write("shop/__init__.py", APPLICATION)
+    project.write("shop/reports.py", RUN_ONCE.format(decorator="autocron.every(seconds=60)"))
+    write_ini(project, "autocron.tasks = .reports")
+    ini = Path(project.folder, "development.ini").read_text()
+    project.write("development.ini", ini.replace("call:application:main", "call:shop:main"))
+    site = serve(project)
+    assert site.call("echo", "hi") == "hi"
+    found = pautocron(project, "development.ini tasks --json").stdout
+    assert "shop.reports.run_once" in {each["task"] for each in json.loads(found)}
+
+
+def test_the_ini_file_may_include_it(project):
+    """As any package that is included, and what is decorated with a schedule is found by a scan."""
+    project.write("tasks.py", TASKS + RUN_ONCE.format(decorator="autocron.cron('* * * * *')"))
+    included = APPLICATION.replace('        config.include("pyramid_autocron")\n', "")
+    project.write("application.py", included)
+    write_ini(project, "pyramid.includes = pyramid_autocron")
+    site = serve(project)
+    assert site.call("look")[0] == "Ada"
+    [schedule] = json.loads(pautocron(project, "development.ini schedules --json").stdout)
+    assert schedule["schedule"]["name"] == "tasks.run_once"
+
+
 def test_a_module_of_tasks_that_is_missing_is_told(configure):
     """By its name."""
     with pytest.raises(ModuleNotFoundError, match="no_such_module"):
         configure(autocron__tasks="os\nno_such_module")
+
+
+RUN_ONCE = """
+import autocron
+
+@{decorator}
+def run_once():
+    pass
+"""
 
 
 # Directives -----------------------------------------------------------------------------------
@@ -245,6 +283,49 @@ def test_a_function_can_be_configured_as_a_task(configure):
     [job] = jobs
     assert (job.args, job.kwargs, job.priority) == (("a",), {"more": 2}, 3)
     assert plain("a") == "a"
+
+
+CONFIGURED = """
+def greet(text):
+    return f"Hello {text}"
+
+def run_yearly():
+    pass
+"""
+
+
+def test_what_is_configured_runs_in_workers(project):
+    """As a task, and on its schedule."""
+    project.write("plain.py", CONFIGURED)
+    directives = """
+        config.add_view(lambda request: Response(request.autocron.enqueue("plain.greet", "Ada").id), name="greet")
+        config.add_autocron_task("plain.greet")
+        config.add_cron_job("plain.run_yearly", "0 3 1 1 *")
+    """
+    scan = '        config.scan("tasks")\n'
+    assert scan in APPLICATION
+    project.write(
+        "application.py", APPLICATION.replace(scan, f"        {directives.strip()}\n{scan}")
+    )
+    site = serve(project)
+    assert json.loads(site.ended(site.get("/greet")).result) == "Hello Ada"
+    done = pautocron(project, "development.ini run-now plain.run_yearly")
+    assert done.returncode == 0, done.stdout
+    wait_until(lambda: site.has_run("plain.run_yearly"), or_show=lambda: site.server.output)
+
+
+def test_nothing_is_a_task_before_the_configuration_is_committed(configure):
+    """Directives are deferred; what an app adds itself wins over what it includes."""
+
+    def include(config):
+        config.add_autocron_task("string.capwords", retries=1)
+
+    config = configure()
+    config.include(include)
+    config.add_autocron_task("string.capwords", retries=2)
+    assert registry.find_task("string.capwords") is None
+    config.commit()
+    assert registry.find_task("string.capwords").defaults.retries == 2
 
 
 def test_a_function_can_be_configured_by_its_name(configure):
@@ -293,7 +374,7 @@ def test_tasks_can_be_looked_at(configure):
     assert (shown["plain"].type_name, shown["plain"]["retries"]) == ("autocron task", 3)
     assert shown["report"].type_name == "autocron cron job"
     assert shown["report"]["expression"] == "0 8 * * mon"
-    assert shown["double"].type_name == "decorated task"
+    assert (shown["double"].type_name, shown["double"]["retries"]) == ("decorated task", 0)
 
 
 def test_an_app_can_be_made_twice(configure):
@@ -340,6 +421,25 @@ def test_a_call_goes_to_the_database_of_the_present_app(configure):
     first, second = (app.registry["autocron"] for app in apps.values())
     assert [job.id for job in second.jobs(9, None)] == [job_id]
     assert first.jobs(9, None) == []
+
+
+def test_a_request_is_about_its_own_app_wherever_it_is_used(configure):
+    """Within a request of another app, or in a thread that has none; unless a test looks on."""
+    first, second = (
+        configure(autocron__database=f"{name}.db").make_wsgi_app() for name in ("first", "second")
+    )
+    with prepare(registry=first.registry) as outer, prepare(registry=second.registry):
+        job = outer["request"].autocron.enqueue(double, 1)
+        assert [each.id for each in outer["request"].autocron.jobs()] == [job.id]
+        thread = threading.Thread(target=outer["request"].autocron.enqueue, args=(double, 2))
+        thread.start()
+        thread.join(30)
+        with capture() as captured:
+            job = outer["request"].autocron.enqueue(double, 3)
+            assert outer["request"].autocron.result(job.id).status == "WAITING"
+    assert len(jobs_of(first)) == 2
+    assert jobs_of(second) == []
+    assert [each.args for each in captured] == [(3,)]
 
 
 def test_a_disabled_autocron_runs_tasks_in_their_caller(configure):
@@ -391,15 +491,21 @@ def test_the_request_of_a_job_is_closed(project):
 # Transactions ---------------------------------------------------------------------------------
 
 
+def view_of_nothing(_):
+    """Answer."""
+    return Response()
+
+
 @pytest.fixture(params=["", "pyramid_tm.explicit_manager"], ids=["of the thread", "explicit"])
 def serve_in_transactions(request, configure):
     """A function that makes an app with pyramid_tm and one view, with more settings."""
 
-    def serve(view, **settings):
+    def serve(view, inner=view_of_nothing, **settings):
         config = configure(tm__manager_hook=request.param or None, **settings)
         config.include("pyramid_tm")
-        config.add_route("call", "/")
-        config.add_view(view, route_name="call")
+        for name, each in {"call": view, "inner": inner}.items():
+            config.add_route(name, "/" if name == "call" else "/inner")
+            config.add_view(each, route_name=name)
         return config.make_wsgi_app()
 
     return serve
@@ -482,6 +588,48 @@ def test_a_call_is_not_stored_after_an_abort(serve_in_transactions, end):
         results[0].wait(1)
 
 
+def test_a_request_within_a_request_has_its_transaction(serve_in_transactions):
+    """Unless it has one of its own, as with a manager for each request."""
+
+    def outer(request):
+        request.invoke_subrequest(Request.blank("/inner"))
+        seen.append(len(jobs_of(app)))
+        raise ZeroDivisionError
+
+    def inner(request):
+        managers.append(request.tm)
+        return Response(double(1).id)
+
+    seen, managers = [], []
+    app = serve_in_transactions(outer, inner)
+    with pytest.raises(ZeroDivisionError):
+        get(app, "/")
+    is_shared = managers == [transaction.manager]
+    assert (seen, len(jobs_of(app))) == (([0], 0) if is_shared else ([1], 1))
+
+
+def test_a_call_that_cannot_be_stored_after_the_commit_is_told(serve_in_transactions, caplog):
+    """In the log, and by its handle: the visitor gets the answer, since the transaction has been committed."""
+    results = []
+
+    def view(request):
+        results.append(double(1))
+        os.rename(tmp_of(app), f"{tmp_of(app)}.away")
+        Path(tmp_of(app)).mkdir()
+        return Response()
+
+    app = serve_in_transactions(view)
+    assert get(app, "/").status_code == 200
+    assert f"calls could not be stored, 1 in all ({double.name})" in caplog.text
+    with pytest.raises(StoreError):
+        results[0].wait(1)
+
+
+def tmp_of(app):
+    """Return the path of an app's database."""
+    return str(app.registry["autocron"].settings.database)
+
+
 def test_calls_can_be_stored_at_once(serve_in_transactions):
     """By setting, or for one call."""
     views = {
@@ -508,8 +656,6 @@ def test_without_a_transaction_a_call_is_stored_at_once(configure):
     config = configure()
     config.include("pyramid_tm")
     app = config.make_wsgi_app()
-    from pyramid.scripting import prepare
-
     with prepare(registry=app.registry) as environment:
         double(1)
         assert len(jobs_of(app)) == 1
@@ -678,6 +824,26 @@ def test_a_main_module_may_be_a_server_itself(project):
     assert site.call("look")[0] == "main"
 
 
+def test_workers_that_miss_what_the_main_module_makes_say_so(project):
+    """What stands under the usual guard is not made in a worker."""
+    project.write(
+        "serving.py",
+        """
+        import sys
+        from wsgiref.simple_server import make_server
+        from application import main
+
+        if __name__ == "__main__":
+            app = main({}, name="main")
+            make_server("127.0.0.1", int(sys.argv[1]), app).serve_forever()
+        """,
+    )
+    site = serve(project, "serving.py {port}")
+    site.hand_over("look")
+    wait_until(lambda: AppNotFound.__name__ in site.server.output)
+    assert 'only under `if __name__ == "__main__":`' in site.server.output
+
+
 def test_what_a_script_hands_over_runs_with_the_next_start(project):
     """Nothing is lost, though nothing was started."""
     project.write(
@@ -724,6 +890,23 @@ def test_workers_run_without_a_server(project):
     assert site.call("look")[0] == "Ada"
 
 
+def test_the_ini_file_may_have_variables(project):
+    """They are given as for `pserve`."""
+    write_ini(project, "autocron.database = %(place)s.db")
+    assert pautocron(project, "development.ini status").returncode != 0
+    done = pautocron(project, "development.ini place=here other=x status")
+    assert done.returncode == 0, done.stdout
+    assert str(project.folder / "here.db") in done.stdout
+
+
+def test_an_error_of_the_app_is_no_wrong_usage(project):
+    """Its own missing file, say: it is shown as it is."""
+    project.write("application.py", "def main(*_, **settings):\n    open('its-own-file')\n")
+    done = pautocron(project, "development.ini status")
+    assert "FileNotFoundError" in done.stdout
+    assert "its-own-file" in done.stdout
+
+
 def test_its_help_has_all_verbs(project):
     """Without any ini file."""
     done = pautocron(project, "--help")
@@ -736,7 +919,8 @@ def test_its_help_has_all_verbs(project):
     [
         ("", "required: config_uri"),
         ("development.ini", "name a verb"),
-        ("missing.ini status", "missing.ini: No such file or directory"),
+        ("missing.ini status", "missing.ini: there is no such file"),
+        ("wrong.ini status", "did you mean autocron.workers?"),
         ("development.ini stauts", "stauts"),
         ("other.ini status", 'config.include("pyramid_autocron") is missing'),
     ],
@@ -749,6 +933,7 @@ def test_what_is_wrong_is_told(project, arguments, message):
         "def main(global_config, **settings):\n    return Configurator().make_wsgi_app()\n",
     )
     project.write("other.ini", "[app:main]\nuse = call:other:main\n")
+    write_ini(project, "autocron.worker = 2", file="wrong.ini")
     done = pautocron(project, arguments)
     assert done.returncode == 2
     assert message in done.stdout

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import TypeAlias
 
+from autocron import events
 from autocron.errors import NotCommitted, RolledBack
 from autocron.model import Attempt, Job, JobStatus, NewJob
 from autocron.results import JobSource
@@ -85,6 +86,9 @@ class _AtCommit:
             stored = self._store(self._jobs)
         except BaseException as error:  # whatever it is, the handles are to know it as well
             self._storing.set_exception(error)
+            # Who commits may not tell anybody: it has committed all the same.
+            count, task = len(self._jobs), self._jobs[0].task
+            events.emit("app.store_failed", count=count, tasks=task, error=error)
             raise
         if stored is None:
             self._storing.set_result(None)

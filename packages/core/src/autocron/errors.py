@@ -80,7 +80,7 @@ class AppNotFound(AutocronError, LookupError):
 
     message = (
         "no app that uses this database was found in {places}{reasons}. Set {setting} to where the "
-        "workers find it, as {example}."
+        'workers find it, as {example}. What is made only under `if __name__ == "__main__":` they do not have.'
     )
 
 

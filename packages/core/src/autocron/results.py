@@ -210,13 +210,14 @@ class Result(Generic[R]):
             self._source.will_store()
 
     def _when_ended(self, callback: Callable[[], None]) -> None:
-        if self._ended is not None:
-            callback()
-        elif self._storing is None or self._storing.done():
-            self._source.when_ended(self._id, callback)
+        storing = self._storing
+        if storing is not None and not storing.done():
+            self._check_storing(storing)
+            storing.add_done_callback(lambda _: self._when_ended(callback))
+        elif self._ended is not None or (storing is not None and storing.exception() is not None):
+            callback()  # in the latter case it will never run
         else:
-            self._check_storing(self._storing)
-            self._storing.add_done_callback(lambda _: self._source.when_ended(self._id, callback))
+            self._source.when_ended(self._id, callback)
 
     def _job_if_stored(self) -> Job | None:
         if self._storing is not None and not self._storing.done():

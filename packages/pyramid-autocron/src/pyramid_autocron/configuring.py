@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from pyramid.config import Configurator
@@ -52,7 +53,8 @@ def add_cron_job(
     Raises:
         ConfigurationError: it is a task already.
         ConfigurationConflictError: it is added twice.
-        InvalidTask: a worker could not find the function, or it takes arguments.
+        ConfigurationExecutionError: (when all is committed) it takes arguments.
+        InvalidTask: a worker could not find the function.
         InvalidSchedule: names what is wrong with the schedule.
 
     Example:
@@ -86,4 +88,5 @@ def show_tasks(registry: Registry) -> None:
     for task in known_tasks():
         if registry.introspector.get(CATEGORY, task.name) is None:
             shown = Introspectable(CATEGORY, task.name, task.name, "decorated task")
+            shown.update(asdict(task.options))
             registry.introspector.add(shown)
