@@ -32,8 +32,8 @@ def lifespan(database: Any, *, inner: Lifespan | None = None, **settings: Any) -
     """Return a lifespan that starts autocron with the server, and stops it with the server.
 
     To be called in the module that makes the application: the workers import that. Autocron is started before
-    `inner` begins, and stopped after it has ended. In tests with `autocron.testing.eager()` or `capture()`
-    nothing is started.
+    `inner` begins, and stopped after it has ended, unless it was started before by somebody else. In tests with
+    `autocron.testing.eager()` or `capture()` nothing is started.
 
     Args:
         database: the SQLite file; made when missing. A relative path starts at the current directory.
@@ -48,19 +48,19 @@ def lifespan(database: Any, *, inner: Lifespan | None = None, **settings: Any) -
         app = FastAPI(lifespan=autocron.asgi.lifespan("project.db", workers=2))
         ```
     """
-    start = _Start(name_of_caller(), {"database": database, **settings})
+    autocron = _Autocron(name_of_caller(), {"database": database, **settings})
 
     @asynccontextmanager
     async def around(app: Any) -> AsyncIterator[Any]:
-        await _without_blocking(start)
         try:
+            await _without_blocking(autocron.start)
             if inner is None:
                 yield
             else:
                 async with inner(app) as state:
                     yield state
         finally:
-            await _without_blocking(stop)
+            await _without_blocking(autocron.stop)
 
     return around
 
@@ -87,85 +87,100 @@ class AutocronMiddleware:
 
     def __init__(self, app: AsgiApp, database: Any, **settings: Any) -> None:
         self._app = app
-        self._start = _Start(name_of_caller(), {"database": database, **settings})
-        self._is_started = False
+        self._autocron = _Autocron(name_of_caller(), {"database": database, **settings})
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve a connection, or the lifespan."""
         if scope["type"] == "lifespan":
-            self._is_started = True
-            await _LifespanAround(self._app, self._start, receive, send).serve(scope)
+            await _LifespanAround(self._app, self._autocron, receive, send).serve(scope)
             return
-        if not self._is_started and is_served():
-            self._is_started = True
-            await _without_blocking(self._start)
+        if self._autocron.is_awaited and is_served():
+            await _without_blocking(self._autocron.start)
         await self._app(scope, receive, send)
 
 
-class _Start:
-    """Starts autocron, for the module that has asked for it."""
+class _Autocron:
+    """What a server has of autocron: started for the module that has asked for it, and stopped if it was started here."""
 
     def __init__(self, caller: str, given: dict[str, Any]) -> None:
         load_settings(given)  # what is wrong is told where it is written
         self._caller = caller
         self._given = given
+        self._is_ours = False
+        self.is_awaited = True
+        """Whether it has never been started as yet."""
 
-    def __call__(self) -> None:
+    def start(self) -> None:
         if not in_worker() and not is_stood_in():
-            start_for(self._caller, self._given)
+            self._is_ours |= start_for(self._caller, self._given)
+        self.is_awaited = False
+
+    def stop(self) -> None:
+        if self._is_ours:
+            self._is_ours = False
+            stop()
 
 
 class _LifespanAround:
     """The lifespan of a server, with that of an application within, if that has one."""
 
-    def __init__(self, app: AsgiApp, start: _Start, receive: Receive, send: Send) -> None:
+    def __init__(self, app: AsgiApp, autocron: _Autocron, receive: Receive, send: Send) -> None:
         self._app = app
-        self._start = start
+        self._autocron = autocron
         self._receive = receive
         self._send = send
         self._received: list[Message] = []
-        self._has_answered = False
+        self._answered: str | None = None
 
     async def serve(self, scope: Message) -> None:
         """Go through start and end."""
         self._received.append(await self._receive())
         try:
-            await _without_blocking(self._start)
-        except AutocronError as error:
-            await self._send({"type": "lifespan.startup.failed", "message": str(error)})
-            return
-        try:
+            try:
+                await _without_blocking(self._autocron.start)
+            except AutocronError as error:
+                await self._send({"type": "lifespan.startup.failed", "message": str(error)})
+                return
             await self._serve_app(scope)
         finally:
-            await _without_blocking(stop)
+            await _without_blocking(self._autocron.stop)
 
     async def _serve_app(self, scope: Message) -> None:
         try:
             await self._app(scope, self._receive_again, self._answer)
-        except Exception as error:  # an app says so that it has no lifespan
-            if self._has_answered:
+        except Exception as error:  # an app that has no lifespan says so, and receives nothing
+            if not self._received:
+                # If it has not even started, servers may go on all the same, without a lifespan.
+                self._autocron.is_awaited |= self._answered is None
                 raise
             events.emit("app.no_lifespan", error=error)
-        if not self._has_answered:
-            await self._send({"type": "lifespan.startup.complete"})
+        if self._answered is None:
+            await self._answer({"type": "lifespan.startup.complete"})
+        if self._answered == "lifespan.startup.complete":
             await self._receive()
-            await _without_blocking(stop)
-            await self._send({"type": "lifespan.shutdown.complete"})
+            await self._answer({"type": "lifespan.shutdown.complete"})
 
     async def _receive_again(self) -> Message:
         """Return what the application has to see as well, then what comes."""
         return self._received.pop() if self._received else await self._receive()
 
     async def _answer(self, message: Message) -> None:
-        self._has_answered = True
+        self._answered = message["type"]
         if message["type"].startswith("lifespan.shutdown."):
-            await _without_blocking(stop)  # the server may end the process at once
+            await _without_blocking(self._autocron.stop)  # the server may end the process at once
         await self._send(message)
 
 
 async def _without_blocking(function: Callable[[], None]) -> None:
     """Call a function in a thread; where the event loop is another than asyncio's, nobody is served as yet."""
-    if in_event_loop():
-        await asyncio.to_thread(function)
-    else:
+    if not in_event_loop():
         function()
+        return
+    work = asyncio.ensure_future(asyncio.to_thread(function))
+    try:
+        await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait(
+            [work]
+        )  # a thread goes on to its end; what comes next has to know what it has done
+        raise

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+import sqlite3
+from contextlib import asynccontextmanager, closing, contextmanager
 
 import pytest
 
 import autocron
 from autocron import asgi
-from autocron.errors import NotStarted, SettingsError
+from autocron.errors import DatabaseUnusable, NotStarted, SettingsError
 from autocron.testing import capture, eager
 
 
@@ -126,6 +127,27 @@ def test_an_app_that_breaks_after_its_start_is_no_app_without_a_lifespan(path):
     assert not is_started()
 
 
+def test_an_app_that_cannot_start_is_no_app_without_a_lifespan(path, monkeypatch):
+    """Its error goes to the server, too; if that goes on without a lifespan, requests start autocron."""
+    app = around(WithLifespan(fails="raise at startup"), path)
+    with pytest.raises(RuntimeError, match="startup"):
+        go_through_lifespan(app)
+    assert not is_started()
+    monkeypatch.setattr("sys.argv", ["bin/uvicorn"])
+    app._app = without_lifespan
+    assert get(app)
+
+
+def test_an_app_need_not_wait_for_the_end(path):
+    """Autocron is stopped when the server ends, and not when the app has nothing more to do."""
+
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+
+    assert go_through_lifespan(around(app, path)) == ALL_WELL
+
+
 def test_a_start_that_fails_fails_the_servers_start(tmp_path):
     """With a message that says why; the app does not begin."""
     app = WithLifespan()
@@ -147,18 +169,29 @@ def test_a_start_that_fails_fails_the_servers_start(tmp_path):
     assert app.seen == []
 
 
-def get(app):
+async def request(app):
     """Make a request without any lifespan before; return whether autocron was started then."""
     answers = []
 
-    async def serve():
-        async def send(message):
-            answers.append(message)
+    async def send(message):
+        answers.append(message)
 
-        await app({"type": "http"}, None, send)
-
-    asyncio.run(serve())
+    await app({"type": "http"}, None, send)
     return answers[0]["started"]
+
+
+def get(app):
+    """Make a request in a loop of its own."""
+    return asyncio.run(request(app))
+
+
+@contextmanager
+def locked(path):
+    """Have a database, which is made if need be, locked by another program."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+        other.execute("ROLLBACK")
 
 
 def test_a_test_client_starts_nothing(path):
@@ -174,6 +207,25 @@ def test_a_server_without_a_lifespan_starts_with_its_first_request(path, monkeyp
     client = autocron.app.current_client()
     assert get(app)
     assert autocron.app.current_client() is client
+
+
+def test_requests_wait_for_the_start_and_try_again_if_it_fails(path, monkeypatch):
+    """Whoever comes first: all find autocron started."""
+    monkeypatch.setattr("sys.argv", ["bin/uvicorn"])
+    app = around(without_lifespan, path, busy_timeout=30)
+    path.mkdir()
+    with pytest.raises(DatabaseUnusable):
+        get(app)
+    path.rmdir()
+
+    async def serve():
+        with locked(path):
+            requests = [asyncio.ensure_future(request(app)) for _ in range(3)]
+            await asyncio.wait(requests, timeout=0.2)
+            assert not any(each.done() for each in requests)
+        return await asyncio.gather(*requests)
+
+    assert asyncio.run(serve()) == [True] * 3
 
 
 def test_after_a_lifespan_a_request_starts_nothing(path, monkeypatch):
@@ -203,6 +255,50 @@ def test_the_lifespan_starts_and_stops(path):
     for _ in range(2):
         assert enter(lifespan) == (None, True)
         assert not is_started()
+
+
+def test_what_was_started_before_is_not_stopped(path):
+    """By the module itself, or by another lifespan around this one."""
+    autocron.start(path, autostart=False)
+    assert enter(asgi.lifespan(path, autostart=False)) == (None, True)
+    assert go_through_lifespan(around(WithLifespan(), path))[-1] == ("shutdown.complete", True)
+    assert is_started()
+    autocron.stop()
+    seen = []
+
+    @asynccontextmanager
+    async def outer(app):
+        async with asgi.lifespan(path, autostart=False)(app):
+            yield
+        seen.append(is_started())
+
+    assert enter(asgi.lifespan(path, inner=outer, autostart=False)) == (None, True)
+    assert seen == [True]
+    assert not is_started()
+
+
+@pytest.mark.parametrize("way", ["lifespan", "middleware"])
+def test_a_server_that_is_cancelled_while_it_starts_leaves_nothing_started(path, way):
+    """The start goes on to its end, since it is one of a thread; then it is undone."""
+
+    async def serve():
+        if way == "middleware":
+            receive = asyncio.Queue()
+            receive.put_nowait({"type": "lifespan.startup"})
+            await around(WithLifespan(), path)({"type": "lifespan"}, receive.get, None)
+        async with asgi.lifespan(path, autostart=False)("the app"):
+            pass
+
+    async def cancel():
+        with locked(path):
+            serving = asyncio.ensure_future(serve())
+            await asyncio.wait([serving], timeout=0.2)
+            serving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await serving
+
+    asyncio.run(cancel())
+    assert not is_started()
 
 
 def test_the_lifespan_of_the_user_is_within(path):
