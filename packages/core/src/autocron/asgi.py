@@ -180,7 +180,6 @@ async def _without_blocking(function: Callable[[], None]) -> None:
     try:
         await asyncio.shield(work)
     except asyncio.CancelledError:
-        await asyncio.wait(
-            [work]
-        )  # a thread goes on to its end; what comes next has to know what it has done
+        # A thread goes on to its end, and what comes next has to know what it has done.
+        await asyncio.wait([work])
         raise
