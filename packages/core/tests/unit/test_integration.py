@@ -10,13 +10,13 @@ from autocron import registry
 from autocron.current import CurrentJob, enter, leave
 from autocron.errors import Cancel, Retry, SettingsError, TaskNotFound
 from autocron.integration import (
+    FirstRequest,
     Integration,
     ModuleIntegration,
     being_imported,
     caller_outside,
     find_function,
     find_task,
-    is_from_server,
     is_last_attempt,
     load_module,
     read_settings,
@@ -308,10 +308,26 @@ def test_the_caller_of_a_library_is_known(make_module):
     assert caller_outside(sys.modules["integrating"]) == "__main__"
 
 
-def test_a_request_of_a_server_is_told_from_that_of_a_test():
-    """By what PEP 3333 leaves to servers, and all of them give."""
-    assert is_from_server({"SERVER_SOFTWARE": "waitress", "REQUEST_METHOD": "GET"})
-    assert not is_from_server({"REQUEST_METHOD": "GET"})
+def test_workers_start_with_the_first_request_of_a_server():
+    """Those of test clients do not name one. What fails is tried again with the next request, what succeeds is not."""
+    outcomes = iter([ZeroDivisionError, None])
+    started = []
+
+    def start():
+        started.append(1)
+        error = next(outcomes)
+        if error is not None:
+            raise error
+
+    first_request = FirstRequest(start)
+    of_server = {"SERVER_SOFTWARE": "waitress", "REQUEST_METHOD": "GET"}
+    first_request.see({"REQUEST_METHOD": "GET"})
+    assert not started
+    with pytest.raises(ZeroDivisionError):
+        first_request.see(of_server)
+    for _ in range(2):
+        first_request.see(of_server)
+    assert len(started) == 2
 
 
 # Settings -------------------------------------------------------------------------------------

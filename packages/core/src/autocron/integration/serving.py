@@ -38,11 +38,6 @@ def is_served() -> bool:
     return name in _SERVER_PROGRAMS or any(module in sys.modules for module in _SERVER_MODULES)
 
 
-def is_from_server(environ: Mapping[str, Any]) -> bool:
-    """Whether a request, as WSGI has it, comes from a server: those of test clients do not name one."""
-    return "SERVER_SOFTWARE" in environ
-
-
 class FirstRequest:
     """Starts the workers with the first request that a server passes on, where nothing else tells that one serves.
 
@@ -56,7 +51,7 @@ class FirstRequest:
     def see(self, environ: Mapping[str, Any]) -> None:
         """Look at a request, as WSGI has it."""
         start = self._start
-        if start is not None and is_from_server(environ):
+        if start is not None and "SERVER_SOFTWARE" in environ:  # test clients do not name one
             start()
             self._start = None
 
