@@ -41,6 +41,8 @@ def is_served() -> bool:
 class FirstRequest:
     """Starts the workers with the first request that a server passes on, where nothing else tells that one serves.
 
+    A server is known by `SERVER_SOFTWARE`, which PEP 3333 leaves to servers: all of them give it, and no test client.
+
     Args:
         start: sees to it that there are workers; if it fails, the next request tries again.
     """
@@ -51,7 +53,7 @@ class FirstRequest:
     def see(self, environ: Mapping[str, Any]) -> None:
         """Look at a request, as WSGI has it."""
         start = self._start
-        if start is not None and "SERVER_SOFTWARE" in environ:  # test clients do not name one
+        if start is not None and "SERVER_SOFTWARE" in environ:
             start()
             self._start = None
 
