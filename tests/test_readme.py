@@ -48,11 +48,14 @@ def test_the_table_tells_of_each_example_what_its_own_readme_tells(root):
 
 
 def test_the_test_command_runs_a_label_of_tox(root, readme):
-    """The label that the README names is one that tox knows."""
+    """The label that the README names has all environments of the list, and so also the end-to-end test in each framework."""
     tox = configparser.ConfigParser(interpolation=None, inline_comment_prefixes="#")
     tox.read(root / "tox.ini")
     assert readme.test.endswith("tox run-parallel -m check\n")
-    assert "check = " in tox["tox"]["labels"]
+    check = re.search("^check = (.+)$", tox["tox"]["labels"], re.MULTILINE)[1].split(", ")
+    assert check == tox["tox"]["env_list"].split(", ")
+    assert "examples" in check
+    assert "pytest" in tox["testenv:examples"]["commands"]
 
 
 def test_ci_runs_the_test_command_and_then_the_rest(root, tmp_path):
