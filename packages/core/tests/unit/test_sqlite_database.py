@@ -583,6 +583,22 @@ def test_a_transaction_that_finds_something_busy_begins_anew(path, tmp_path):
         assert database.query("SELECT count(*) FROM numbers") == [(0,)]
 
 
+def test_a_store_that_outlives_all_else_ends_quietly(run_program):
+    """The interpreter empties its modules when it ends, and what is kept by the last of them goes last."""
+    done = run_program(
+        """
+        import os
+        from contextlib import nullcontext
+        from pathlib import Path
+        from autocron.stores.sqlite import SqliteStore
+
+        os.kept = SqliteStore(Path("jobs.db").absolute(), turn=nullcontext())
+        os.kept.migrate()
+        """
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_store_that_is_dropped_leaves_nothing_open(path, open_files):
     """Also if somebody has used it after it was closed."""
     store = SqliteStore(path, turn=nullcontext())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 import threading
 import time
 import weakref
@@ -163,9 +164,10 @@ class Database:
         self._let_go()
         self._file.forget_anchors()
 
-    def __del__(self) -> None:
-        # Who was waiting when it was closed may have used it once more, and nobody closes it again.
-        if getattr(self, "_pid", None) == os.getpid():
+    def __del__(self, is_over: Callable[[], bool] = sys.is_finalizing) -> None:
+        # Who was waiting when it was closed may have used it once more, and nobody closes it again. At the end of
+        # the process the modules may be gone that this needs, and the system closes all files.
+        if not is_over() and getattr(self, "_pid", None) == os.getpid():
             self.close()
 
     # Connections ------------------------------------------------------------------------------
