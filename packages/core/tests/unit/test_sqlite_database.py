@@ -393,6 +393,25 @@ def test_a_new_database_may_be_locked_too(other, open_store):
         open_store(busy_timeout=0.05).migrate()
 
 
+def test_who_only_looks_waits_for_a_database_that_is_being_made(other, path):
+    """It is locked for everybody then; the admin tool may come just in that moment."""
+    database = Database(path, busy_timeout=0.05, turn=nullcontext())
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StoreBusy):
+        database.look("SELECT count(*) FROM sqlite_schema")
+    database.busy_timeout, found = 30, []
+    looking = threading.Thread(
+        target=lambda: found.extend(database.look("SELECT count(*) FROM sqlite_schema"))
+    )
+    looking.start()
+    looking.join(0.3)
+    assert looking.is_alive()
+    other.execute("CREATE TABLE numbers (number INTEGER)")
+    other.execute("COMMIT")
+    looking.join(10)
+    assert found == [(1,)]
+
+
 # What survives a loss of power ----------------------------------------------------------------
 
 

@@ -103,11 +103,8 @@ class Database:
     def look(self, sql: str) -> list[Row]:
         """Return the rows of a query on a database that may be another program's: nothing is changed."""
         self._file.make_ready()
-        try:
-            with closing(self._connect()) as connection:
-                return connection.execute(sql).fetchall()
-        except sqlite3.Error as error:
-            raise self._error(error) from error
+        with closing(self._connect()) as connection:
+            return self._persist(connection, _fetch, sql, ())
 
     # Reading and writing ----------------------------------------------------------------------
 
@@ -356,11 +353,11 @@ class Database:
 
     # Waiting and failing ----------------------------------------------------------------------
 
-    def _persist(self, connection: Connection, work: Callable[[Connection], None]) -> None:
+    def _persist(self, connection: Connection, work: Callable[..., T], *arguments: Any) -> T:
         try:
-            work(connection)
+            return work(connection, *arguments)
         except sqlite3.Error as error:
-            self._retry(error, connection, work)
+            return self._retry(error, connection, work, *arguments)
 
     def _retry(
         self, error: sqlite3.Error, connection: Connection, work: Callable[..., T], *arguments: Any
