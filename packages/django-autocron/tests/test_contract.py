@@ -38,9 +38,10 @@ class LiveTest(LiveServerTestCase):
 """
 
 GUNICORN = "-m gunicorn --bind 127.0.0.1:{port}"
+# What it has only just forked misses the signal to end, and is killed then; but not before a minute, by default.
 UWSGI = (
     program("uwsgi") + " --http-socket 127.0.0.1:{port} --module site_of_shop.wsgi"
-    " --master --enable-threads --need-app --die-on-term"
+    " --master --enable-threads --need-app --die-on-term --worker-reload-mercy 5"
 )
 UVICORN = "-m uvicorn --port {port} site_of_shop.asgi:application"
 

@@ -89,9 +89,11 @@ class Server:
 
 
 _GUNICORN = "-m gunicorn --bind 127.0.0.1:{port} --workers 4 --timeout 4"
+# A process that uWSGI has only just forked misses the signal to end, and is killed then; but not before a minute, by
+# default.
 _UWSGI = (
     program("uwsgi") + " --http-socket 127.0.0.1:{port} --module application:application"
-    " --master --processes 2 --need-app"
+    " --master --processes 2 --need-app --worker-reload-mercy 5"
 )
 _UVICORN = "-m uvicorn --port {port} --lifespan off --no-access-log"
 

@@ -37,8 +37,7 @@ def test_recycling_loses_no_call(serve: Serve, name: str) -> None:
         or_show=site.show,
     )
     site.generation()
-    # One that has just been forked does not hear uWSGI's SIGTERM.
-    site.end(signal.SIGKILL, group=True)
+    site.end()
     site.wait_for_end_of_workers()
 
 
