@@ -278,6 +278,26 @@ def test_a_first_request_that_could_not_start_them_leaves_it_to_the_next(project
     assert site.call("echo", "hi") == "hi"
 
 
+AGAIN = """
+@app.route("/again")
+def again():
+    [plugin] = app.uninstall("autocron")
+    app.install(plugin)
+    return "so it is"
+"""
+
+
+def test_a_plugin_that_is_installed_again_starts_again(project):
+    """With the first request that comes then."""
+    project.write("application.py", f"{HEAD}app.install(AutocronPlugin())\n{CALL}{AGAIN}")
+    project.write("unknown_server.py", UNKNOWN_SERVER)
+    site = serve(project, "unknown_server.py {port} application:app")
+    assert site.call("echo", "one") == "one"
+    site.get("/again")
+    wait_until(lambda: not project.autocron_processes())
+    assert site.call("echo", "two") == "two"
+
+
 def test_a_mounted_app_may_have_the_plugin(project):
     """Bottle runs no hooks of such an app."""
     mounted = f"app.install(AutocronPlugin())\n{CALL}\nchild, app = app, Bottle()\n"

@@ -55,7 +55,6 @@ class AutocronPlugin:
         self._app: bottle.Bottle | None = None
         self._modules: set[str] = set()
         self._client: Client | None = None
-        self._first_request = FirstRequest(self.start)
 
     def setup(self, app: bottle.Bottle) -> None:
         """Get to know the app; Bottle calls this when the plugin is installed.
@@ -74,6 +73,7 @@ class AutocronPlugin:
                 "the plugin has an app already: make an AutocronPlugin for each"
             )
         self._app = app
+        self._first_request = FirstRequest(self.start)
         self._modules = {caller_outside(bottle), *being_imported()}
         installed[self] = None
         add_finder(current_client)
