@@ -614,8 +614,8 @@ def test_a_call_that_cannot_be_stored_after_the_commit_is_told(serve_in_transact
 
     def view(request):
         results.append(double(1))
-        os.rename(tmp_of(app), f"{tmp_of(app)}.away")
-        Path(tmp_of(app)).mkdir()
+        os.rename(database_of(app), f"{database_of(app)}.away")
+        Path(database_of(app)).mkdir()
         return Response()
 
     app = serve_in_transactions(view)
@@ -625,7 +625,7 @@ def test_a_call_that_cannot_be_stored_after_the_commit_is_told(serve_in_transact
         results[0].wait(1)
 
 
-def tmp_of(app):
+def database_of(app):
     """Return the path of an app's database."""
     return str(app.registry["autocron"].settings.database)
 

@@ -7,9 +7,7 @@ request that comes in.
 
 from __future__ import annotations
 
-import inspect
 import os
-from types import FrameType
 from typing import Any
 
 from django.core.handlers.asgi import ASGIHandler
@@ -19,7 +17,7 @@ from django.core.signals import request_started
 
 from autocron.app import in_worker
 from autocron.errors import SettingsError
-from autocron.integration import is_served
+from autocron.integration import callers, is_served
 from autocron.settings import Source
 from django_autocron.configuration import loaded_settings, runs_tests
 from django_autocron.extension import Project
@@ -57,12 +55,10 @@ def _serves(command: list[str] | None) -> bool:
 
 def _management_command() -> list[str] | None:
     """Return the arguments of the management command that Django is being set up for; None if there is none."""
-    frame: FrameType | None = inspect.currentframe()
-    while frame is not None:
+    for frame in callers():
         utility = frame.f_locals.get("self")
         if isinstance(utility, ManagementUtility):
             return list(utility.argv[1:])
-        frame = frame.f_back
     return None
 
 
@@ -72,8 +68,7 @@ def _start_with_request(project: Project) -> None:
     def start(sender: type, **_details: Any) -> None:
         if issubclass(sender, WSGIHandler | ASGIHandler) and not runs_tests():
             project.start()
-            request_started.disconnect(
-                start
-            )  # not before: what fails now may succeed with the next request
+            # Not before: what fails now may succeed with the next request.
+            request_started.disconnect(start)
 
     request_started.connect(start, weak=False)

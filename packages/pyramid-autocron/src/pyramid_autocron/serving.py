@@ -7,13 +7,10 @@ comes in.
 
 from __future__ import annotations
 
-import inspect
-from types import FrameType
-
 from pyramid.config import Configurator
 from pyramid.events import ApplicationCreated, NewRequest
 
-from autocron.integration import FirstRequest, is_served
+from autocron.integration import FirstRequest, callers, is_served
 from pyramid_autocron.integration import EXTENSION
 
 
@@ -40,10 +37,6 @@ def serves() -> bool:
 
 def _is_under_pserve() -> bool:
     """Whether it is `pserve` that makes the app. The process that it reloads does; the one that watches makes none."""
-    frame: FrameType | None = inspect.currentframe()
-    while frame is not None:
-        # By its name: as `python -m pyramid.scripts.pserve` it is in the main module.
-        if type(frame.f_locals.get("self")).__name__ == "PServeCommand":
-            return True
-        frame = frame.f_back
-    return False
+    # By its name: as `python -m pyramid.scripts.pserve` it is in the main module.
+    commands = (type(frame.f_locals.get("self")) for frame in callers())
+    return any(command.__name__ == "PServeCommand" for command in commands)

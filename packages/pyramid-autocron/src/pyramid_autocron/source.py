@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from pyramid.config import Configurator, global_registries
@@ -19,6 +17,7 @@ from autocron.errors import AppNotFound
 from autocron.integration import (
     ModuleIntegration,
     being_imported,
+    callers,
     describe_main,
     files_of,
     is_served,
@@ -99,14 +98,13 @@ class Source(integration.Source):
 def _paste() -> dict[str, Any] | None:
     """Return what `paste.deploy.loadapp` was called with, if the app is made by it, whoever has called that."""
     loadwsgi = sys.modules.get("paste.deploy.loadwsgi")
-    frame: FrameType | None = inspect.currentframe()
-    found = None
-    while frame is not None and loadwsgi is not None:
-        if frame.f_code is loadwsgi.loadapp.__code__:
-            found = frame.f_locals
-        frame = frame.f_back
-    if found is None:
+    if loadwsgi is None:
         return None
+    code = loadwsgi.loadapp.__code__
+    calls = [frame.f_locals for frame in callers() if frame.f_code is code]
+    if not calls:
+        return None
+    found = calls[-1]
     given = {"uri": found["uri"], "name": found["name"], "relative_to": None, "global_conf": None}
     given |= found["kw"]
     given["relative_to"] = str(Path(given["relative_to"] or "").absolute())

@@ -12,6 +12,7 @@ from autocron.integration.configuration import read_settings
 from autocron.integration.modules import (
     being_imported,
     caller_outside,
+    callers,
     describe_main,
     files_of,
     is_missing,
@@ -30,6 +31,7 @@ __all__ = [
     "SourceIntegration",
     "being_imported",
     "caller_outside",
+    "callers",
     "describe_main",
     "files_of",
     "find_function",

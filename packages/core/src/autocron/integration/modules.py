@@ -7,7 +7,7 @@ import importlib.util
 import inspect
 import runpy
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType, ModuleType
 
@@ -83,25 +83,30 @@ def being_imported() -> dict[str, str | None]:
 
 def frame_being_imported() -> FrameType | None:
     """Return the frame of the module that `being_imported` returns."""
-    frame: FrameType | None = inspect.currentframe()
     first = None
-    while frame is not None:
+    for frame in callers():
         name = frame.f_globals.get("__name__", "__main__")
         is_module = frame.f_code.co_name == "<module>" and "__file__" in frame.f_globals
         if is_module and name != "__main__":
             first = frame
-        frame = frame.f_back
     return first
 
 
 def caller_outside(library: ModuleType) -> str:
     """Return the name of the module that has called a library, which in turn has called what calls this."""
-    frame: FrameType | None = inspect.currentframe()
     was_within = False
-    while frame is not None:
+    for frame in callers():
         is_within = frame.f_globals is library.__dict__
         if was_within and not is_within:
             return str(frame.f_globals.get("__name__", "__main__"))
         was_within = is_within
-        frame = frame.f_back
     return "__main__"
+
+
+def callers() -> Iterator[FrameType]:
+    """Yield the frames of all that is running in this thread, beginning with the function that asks."""
+    frame = inspect.currentframe()
+    assert frame is not None, "CPython has frames"
+    while frame.f_back is not None:
+        frame = frame.f_back
+        yield frame
